@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Our own targets: language mode 6 (the tools version's default) and no warning survives.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+  name: "rpcv",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "LogStore", targets: ["LogStore"]),
+    .executable(name: "rpcv", targets: ["rpcv"]),
+    .executable(name: "rpcv-logdump", targets: ["rpcv-logdump"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
+    .target(name: "CSpawn"),
+
+    .target(
+      name: "LogStore",
+      dependencies: [
+        "CLZ4", "CZlib",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: strict),
+
+    .target(
+      name: "ReplicationCore",
+      dependencies: ["LogStore"],
+      path: "Sources/Replication/Core",
+      exclude: ["Messages/wire.proto"],
+      swiftSettings: strict),
+    .target(
+      name: "ReplicationTransport",
+      dependencies: [
+        "ReplicationCore",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      path: "Sources/Replication/Transport",
+      swiftSettings: strict),
+
+    .target(
+      name: "RolesCore",
+      dependencies: [
+        "ReplicationCore",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "DequeModule", package: "swift-collections"),
+      ],
+      path: "Sources/Roles/Core",
+      exclude: ["Messages/calls.proto", "Records/records.proto"],
+      swiftSettings: strict),
+    .target(
+      name: "RolesNode",
+      dependencies: ["RolesCore"],
+      path: "Sources/Roles/Node",
+      swiftSettings: strict),
+    .target(
+      name: "RolesShell",
+      dependencies: [
+        "CSpawn", "ReplicationTransport", "RolesNode",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/Roles/Shell",
+      swiftSettings: strict),
+
+    .target(
+      name: "Simulator",
+      dependencies: ["RolesNode"],
+      path: "Sources/Tools/Simulator",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "rpcv",
+      dependencies: [
+        "RolesShell",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Tools/rpcv",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "rpcv-logdump",
+      dependencies: [
+        "RolesCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Tools/rpcv-logdump",
+      swiftSettings: strict),
+
+    .testTarget(name: "LogStoreTests", dependencies: ["LogStore"], swiftSettings: strict),
+    .testTarget(
+      name: "ReplicationTests",
+      dependencies: ["ReplicationCore", "ReplicationTransport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RolesTests",
+      dependencies: ["RolesCore", "RolesNode", "RolesShell"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProtocolTests",
+      dependencies: [
+        "RolesCore",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
+    .testTarget(
+      name: "ToolsTests",
+      dependencies: ["rpcv", "rpcv-logdump"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulator"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["RolesCore"], swiftSettings: strict),
+    .testTarget(name: "StyleTests", swiftSettings: strict),
+  ]
+)

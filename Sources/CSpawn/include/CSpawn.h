@@ -1,0 +1,3 @@
+#ifndef RPCV_CSPAWN_H
+#define RPCV_CSPAWN_H
+#endif

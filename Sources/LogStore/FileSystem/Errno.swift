@@ -1,0 +1,19 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The system's words for an errno, with the number for those who look it up.
+public func errnoText(_ code: Int32) -> String {
+  var buffer = [CChar](repeating: 0, count: 256)
+  guard describeErrno(code, &buffer) else { return "errno \(code)" }
+  let text = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+  return "\(String(decoding: text, as: UTF8.self)) (errno \(code))"
+}
+
+private func describeErrno(_ code: Int32, _ buffer: inout [CChar]) -> Bool {
+  strerror_r(code, &buffer, buffer.count) == 0
+}

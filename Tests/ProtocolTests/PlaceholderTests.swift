@@ -1,0 +1,4 @@
+import SwiftProtobuf
+import Testing
+
+@Test func placeholder() { #expect(1 == 1) }
