@@ -56,6 +56,13 @@ public struct ProtoWriter: Sendable {
     bytes.append(contentsOf: value)
   }
 
+  /// The same from memory that needn't be an array.
+  public mutating func element(_ number: Int, raw value: UnsafeRawBufferPointer) {
+    varint(UInt64(number) << 3 | 2)
+    varint(UInt64(value.count))
+    bytes.append(contentsOf: value)
+  }
+
   public mutating func element(_ number: Int, string value: String) {
     varint(UInt64(number) << 3 | 2)
     varint(UInt64(value.utf8.count))

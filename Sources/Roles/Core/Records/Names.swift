@@ -35,6 +35,8 @@ public struct CallCounter: Hashable, Comparable, Sendable, CustomStringConvertib
   public init(_ value: UInt64) { self.value = value }
   /// Before the first call.
   public static let zero = CallCounter(0)
+  /// The greatest that a record may bear, so that `next` can't overflow on any input.
+  public static let greatest = CallCounter(UInt64(Int64.max))
   public static func < (a: CallCounter, b: CallCounter) -> Bool { a.value < b.value }
   public var next: CallCounter { CallCounter(value + 1) }
   public var description: String { String(value) }
@@ -59,6 +61,11 @@ public struct Hash256: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var b: UInt64
   public var c: UInt64
   public var d: UInt64
+
+  /// Not the hash of anything known.
+  public static let zero = Hash256(zeros: ())
+
+  private init(zeros: Void) { (a, b, c, d) = (0, 0, 0, 0) }
 
   /// From 32 bytes, big-endian, so that the order of values is the order of bytes; nil otherwise.
   public init?(bytes: some Collection<UInt8>) {

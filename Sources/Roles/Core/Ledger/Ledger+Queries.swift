@@ -1,0 +1,129 @@
+import LogStore
+import ReplicationCore
+
+// What is asked of the ledger beside single calls: sessions, contiguity, tasks, nodes.
+
+extension Ledger {
+  // MARK: Sessions
+
+  /// Calls of a session that are not released, in ascending order from a counter on; `body` returns
+  /// false to stop.
+  public func forEachCall(
+    of session: SessionName, from counter: CallCounter = .zero, _ body: (CallEntry) -> Bool
+  ) {
+    self.session(session)?.calls.forEach(from: counter) { counter, versions in
+      body(CallEntry(call: CallName(session: session, counter: counter), versions: versions))
+    }
+  }
+
+  public func calls(
+    of session: SessionName, from counter: CallCounter = .zero, limit: Int = .max
+  ) -> [CallEntry] {
+    var calls: [CallEntry] = []
+    guard limit > 0 else { return calls }
+    forEachCall(of: session, from: counter) {
+      calls.append($0)
+      return calls.count < limit
+    }
+    return calls
+  }
+
+  /// The greatest n, from `counter` on, so that every counter above `counter` to n is known as
+  /// Submitted, Collected or Released, with evidence that satisfies `isHeld`. Where acceptance
+  /// stopped last time is a good `counter`: then each call is looked at once. `isHeld` gets the
+  /// version that the evidence is of (archives may be asked for), none for Released.
+  public func contiguous(
+    in session: SessionName, after counter: CallCounter,
+    where isHeld: (CallCounter, CallVersion?, Evidence) -> Bool
+  ) -> CallCounter {
+    guard let entry = self.session(session) else { return counter }
+    var through = counter
+    while through < entry.knownThrough {
+      let next = through.next
+      if let range = entry.released.range(containing: next) {
+        guard let end = releasedThrough(entry, next, isHeld) else { return through }
+        through = min(end, range.upperBound)
+        continue
+      }
+      let isKnown = entry.calls[next]?.contains { version in
+        if let kept = version.submitted, isHeld(next, version, segments.evidence(kept.holders)) {
+          return true
+        }
+        return version.collections.contains {
+          isHeld(next, version, segments.evidence($0.kept.holders))
+        }
+      }
+      guard isKnown == true else { return through }
+      through = next
+    }
+    return through
+  }
+
+  /// The end of the range of one held Released record that a released counter stands in.
+  private func releasedThrough(
+    _ entry: SessionEntry, _ counter: CallCounter,
+    _ isHeld: (CallCounter, CallVersion?, Evidence) -> Bool
+  ) -> CallCounter? {
+    for item in entry.releases.items {
+      guard let range = item.ranges.range(containing: counter) else { continue }
+      if isHeld(counter, nil, segments.evidence(item.kept.holders)) { return range.upperBound }
+    }
+    return nil
+  }
+
+  // MARK: Tasks
+
+  /// The call that a task belongs to (the least, should records contradict each other); nil if this
+  /// node has not heard of the task, or its call is released.
+  public func call(ofTask task: TaskName) -> CallKey? {
+    for home in tasks.homes(of: task) {
+      let call = CallName(
+        session: sessionName(home.session), counter: CallCounter(home.counter))
+      let version = versions(of: call)?.first {
+        $0.task(task) != nil || $0.abandoned.contains(task)
+      }
+      if let version { return CallKey(call: call, digest: version.digest) }
+    }
+    return nil
+  }
+
+  /// Tasks that are assigned, and not known to have failed, finished or been lost, of calls that are
+  /// neither cancelled nor released; ascending. Costs what the grid has under way, not the calls.
+  public func openTasks() -> [OpenTask] {
+    var open: [OpenTask] = []
+    open.reserveCapacity(tasks.open.count)
+    for name in tasks.open {
+      let call = CallName(
+        session: sessionName(name.home.session), counter: CallCounter(name.home.counter))
+      guard let server = version(of: call, digest: name.digest)?.task(name.task)?.server else {
+        continue
+      }
+      open.append(
+        OpenTask(
+          task: name.task, key: CallKey(call: call, digest: name.digest), server: server))
+    }
+    return open.sorted()
+  }
+
+  /// Whether a first task may be assigned to a call: it is submitted, and nothing else is known that
+  /// speaks against it.
+  public func isRunnable(_ call: CallName, digest: Digest) -> Bool {
+    guard let version = version(of: call, digest: digest) else { return false }
+    if bugs.contains(.finishedIsRunnable) {
+      return version.submitted != nil && version.state != .cancelled
+        && version.state != .collected
+        && !version.tasks.contains { $0.phase == .assigned }
+    }
+    return version.isRunnable
+  }
+
+  // MARK: Nodes
+
+  /// Nodes that the operator removed, ascending.
+  public var removedNodes: [NodeID] { removed.keys.sorted() }
+
+  public func isRemoved(_ node: NodeID) -> Bool { removed[node] != nil }
+
+  /// The greatest Alive of a node.
+  public func aliveCount(of node: NodeID) -> UInt64? { alive[node]?.count }
+}
