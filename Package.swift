@@ -51,6 +51,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       path: "Sources/Replication/Transport",
+      exclude: ["transport.proto"],
       swiftSettings: strict),
 
     .target(
@@ -72,6 +73,7 @@ let package = Package(
       name: "RolesShell",
       dependencies: [
         "CSpawn", "ReplicationTransport", "RolesNode",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/Roles/Shell",
@@ -102,11 +104,15 @@ let package = Package(
     .testTarget(name: "LogStoreTests", dependencies: ["LogStore"], swiftSettings: strict),
     .testTarget(
       name: "ReplicationTests",
-      dependencies: ["ReplicationCore", "ReplicationTransport"],
+      dependencies: [
+        "ReplicationCore", "ReplicationTransport",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RolesTests",
-      dependencies: ["RolesCore", "RolesNode", "RolesShell"],
+      dependencies: ["CSpawn", "RolesCore", "RolesNode", "RolesShell"],
       swiftSettings: strict),
     .testTarget(
       name: "ProtocolTests",
