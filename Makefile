@@ -1,0 +1,68 @@
+# RPC-V: every step that a person or CI takes, each one word. `make help` lists them.
+# Two build directories, because their flags differ and each switch would rebuild everything:
+# .build holds the release build with testability that the tests run on, .build-release the
+# statically linked one that is installed, measured and shown.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# The compiler takes about 1.5 GiB a job at its peak, so more jobs than cores win nothing.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+FILTER ?=
+
+RELEASE_DIR := .build-release
+RELEASE_FLAGS := -c release --static-swift-stdlib --scratch-path $(RELEASE_DIR) --jobs $(JOBS)
+TEST_FLAGS := -c release -Xswiftc -enable-testing --disable-xctest --jobs $(JOBS)
+PROGRAMS := rpcv rpcv-logdump
+
+.PHONY: help setup build test lint format install uninstall bench demo proto clean
+
+help: ## list the targets
+	@echo 'make TARGET [PREFIX=/usr/local] [JOBS=$(JOBS)] [FILTER=name of a test suite]'
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+setup: ## install the Debian packages that are missing (says which)
+	@scripts/setup.sh build test
+
+build: ## release build of rpcv and rpcv-logdump
+	@scripts/setup.sh build
+	@for program in $(PROGRAMS); do swift build $(RELEASE_FLAGS) --product $$program; done
+
+test: setup ## all tests, in release with testability; FILTER=LogStoreTests for one suite
+	@swift test $(TEST_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+
+lint: setup ## format (swift format lint --strict) and the rules in Tests/StyleTests
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@swift test $(TEST_FLAGS) --filter StyleTests
+
+format: ## rewrite the sources as `make lint` wants them
+	@swift format format --in-place --parallel --recursive Package.swift Sources Tests
+
+install: build ## put the two programs into PREFIX/bin
+	@install -d '$(DESTDIR)$(PREFIX)/bin'
+	@for program in $(PROGRAMS); do \
+	  install -m 755 $(RELEASE_DIR)/release/$$program '$(DESTDIR)$(PREFIX)/bin/'; \
+	  echo "installed $(DESTDIR)$(PREFIX)/bin/$$program"; \
+	done
+
+uninstall: ## take them out again
+	@rm -fv $(addprefix '$(DESTDIR)$(PREFIX)/bin/',$(addsuffix ',$(PROGRAMS)))
+
+bench: build ## the measurements, beside their peers on this machine
+	@scripts/setup.sh bench
+	@scripts/bench.sh
+
+demo: build ## a grid of processes renders a picture while parts of it are killed
+	@scripts/setup.sh demo
+	@scripts/demo.sh
+
+proto: ## generate the Swift of the .proto files that the tests compare our codecs with
+	@scripts/setup.sh proto
+	@scripts/proto.sh
+
+clean: ## remove what was built
+	@rm -rf .build .build-*
