@@ -1,0 +1,119 @@
+// What the program says about calls that it submitted: collected, cancelled, released, all done.
+// Each becomes a record in the own log first; the outbox brings it to the coordinator and keeps it
+// until it is safe. Releases are batched.
+
+import LogStore
+import ReplicationCore
+
+extension Client {
+  mutating func collect(
+    _ counter: CallCounter, _ result: Hash256, at now: Instant, _ out: inout [Directive]
+  ) {
+    guard let call = calls[counter], !call.isCancelled else { return }
+    // The program has it: it need not come again.
+    missing.remove(counter)
+    exhausted.remove(counter)
+    calls[counter]?.isDelivered = true
+    if settings.mode == .releaseOnCollection {
+      release([counter...counter], at: now)
+    } else if call.collected.map({ result < $0 }) ?? true {
+      let collected = Collected(call: name(counter), digest: call.digest, result: result)
+      out.append(.append([Record(.collected(collected))]))
+    }
+  }
+
+  mutating func cancel(_ counter: CallCounter, at now: Instant, _ out: inout [Directive]) {
+    guard !released.contains(counter), counter > .zero else { return }
+    let records = cancellations(counter)
+    if !records.isEmpty {
+      out.append(.append(records))
+    } else if calls[counter] == nil {
+      // Another program's call: its digest comes from the coordinator.
+      pendingCancels.insert(counter)
+    }
+  }
+
+  mutating func cancelAll(at now: Instant, _ out: inout [Directive]) {
+    var records: [Record] = []
+    for counter in calls.keys.sorted() {
+      records += cancellations(counter)
+      guard records.count >= settings.batchRecords else { continue }
+      out.append(.append(records))
+      records = []
+    }
+    if !records.isEmpty { out.append(.append(records)) }
+    if let attachment, !attachment.cancelsAll { self.attachment?.cancelsAll = true }
+  }
+
+  /// None for a call that is unknown, collected (a cancellation would say nothing) or cancelled.
+  private func cancellations(_ counter: CallCounter) -> [Record] {
+    guard let call = calls[counter], !call.isCancelled, call.collected == nil else { return [] }
+    let digests = [call.digest] + (attachment == nil ? [] : alternatives[counter] ?? [])
+    return digests.map { Record(.cancelled(Cancelled(call: name(counter), digest: $0))) }
+  }
+
+  /// The digests of further calls are known: what waited for them can be said.
+  mutating func cancelKnown(
+    _ range: ClosedRange<CallCounter>, at now: Instant, _ out: inout [Directive]
+  ) {
+    let wanted =
+      attachment?.cancelsAll == true ? [range] : pendingCancels.intersection(range)
+    var records: [Record] = []
+    for part in wanted {
+      for value in part.lowerBound.value...part.upperBound.value {
+        records += cancellations(CallCounter(value))
+      }
+    }
+    pendingCancels.remove(range)
+    if !records.isEmpty { out.append(.append(records)) }
+  }
+
+  mutating func release(_ ranges: [ClosedRange<CallCounter>], at now: Instant) {
+    for range in ranges {
+      for new in released.gaps(in: range.clamped(to: CallCounter(1)...CallCounter.greatest)) {
+        pendingRelease.insert(new)
+        missing.remove(new)
+        exhausted.remove(new)
+      }
+    }
+    if !pendingRelease.isEmpty && pendingReleaseSince == nil { pendingReleaseSince = now }
+  }
+
+  mutating func endSession(at now: Instant) {
+    isEnding = true
+    release([CallCounter(1)...CallCounter.greatest], at: now)
+  }
+
+  /// Appends one Released for all that gathered, when the next exchange can take it or it waited
+  /// long enough.
+  mutating func flushReleases(at now: Instant, _ out: inout [Directive]) {
+    guard let since = pendingReleaseSince, !pendingRelease.isEmpty else {
+      pendingReleaseSince = nil
+      return
+    }
+    let isDue =
+      isEnding || now >= since + settings.controlDelay
+      || pendingRelease.rangeCount >= settings.batchRecords
+    guard isDue, appending == nil else { return }
+    let ranges = releases.nextRecord(adding: pendingRelease, to: released)
+    let record = Released(session: settings.session, ranges: ranges.ranges)
+    pendingRelease = CounterRanges()
+    pendingReleaseSince = nil
+    out.append(.append([Record(.released(record))]))
+  }
+
+  /// These controls are durable at enough nodes.
+  mutating func controlsBecameSafe(_ keys: [ClientRecordKey], at now: Instant) {
+    for key in keys {
+      switch key {
+      case .cancelled(let counter): release([counter...counter], at: now)
+      case .released(let number): releases.markSafe(number)
+      case .opened, .submitted, .collected: break
+      }
+      shelf.uncache(key)
+    }
+  }
+
+  /// A record that nobody needs any more isn't sent.
+  func isObsolete(_ key: ClientRecordKey) -> Bool { !shelf.holds(key) }
+}

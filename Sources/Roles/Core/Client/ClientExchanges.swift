@@ -1,0 +1,174 @@
+// The two exchanges that a client has under way at most, what an answer teaches whatever it was
+// asked, and how a coordinator that fails is left for the next one.
+
+import LogStore
+import ReplicationCore
+
+extension Client {
+  /// What the present coordinator knows, as far as it said so.
+  struct Contact: Sendable {
+    /// It answered once, or needs no question.
+    var isKnown = false
+    /// Opened and all live Released were sent to it.
+    var isGreeted = false
+    /// The digests were compared.
+    var isCompared = false
+    var acceptedThrough = CallCounter.zero
+    /// Submissions up to here are there, though their archives may not be.
+    var heldThrough = CallCounter.zero
+    var lastSync = Instant.zero
+    /// Something happened that the next answer may tell of.
+    var asksAgain = false
+    /// Smaller after a refusal for size.
+    var batchRecords = Int.max
+  }
+
+  struct SyncExchange: Sendable {
+    var id: ExchangeID
+    var address: String
+    var deadline: Instant
+    var firstSubmission: CallCounter?
+    var through = CallCounter.zero
+    var acceptedAtStart = CallCounter.zero
+    var controlsThrough: UInt64 = 0
+    /// If the controls are safe, so are all before this.
+    var provesThrough: UInt64?
+    var records = 0
+    var asksDigestsFrom = CallCounter.zero
+    var asksHash = false
+    var asksResults = false
+  }
+
+  struct PollExchange: Sendable {
+    var id: ExchangeID
+    var address: String
+    var start: Instant
+    var deadline: Instant
+    /// Submissions after this one are not asked for, unless it is open.
+    var coveredThrough = CallCounter.zero
+    var isOpen = false
+    var acceptedAtStart = CallCounter.zero
+    var asksExhausted = false
+  }
+
+  mutating func answered(
+    _ id: ExchangeID, _ response: ClientResponse, at now: Instant, _ out: inout [Directive]
+  ) {
+    if let sync, sync.id == id {
+      self.sync = nil
+      coordinators.merge(response.coordinators)
+      if let refusal = response.refusal {
+        return syncRefused(sync, refusal, response, at: now, &out)
+      }
+      synced(sync, response, at: now, &out)
+    } else if let poll, poll.id == id {
+      self.poll = nil
+      coordinators.merge(response.coordinators)
+      if response.refusal != nil {
+        return leave(poll.address, suspects: false, at: now, &out)
+      }
+      polled(poll, response, at: now, &out)
+    }
+  }
+
+  mutating func exchangeFailed(_ id: ExchangeID, at now: Instant, _ out: inout [Directive]) {
+    if let sync, sync.id == id {
+      self.sync = nil
+      leave(sync.address, suspects: true, at: now, &out)
+    } else if let poll, poll.id == id {
+      self.poll = nil
+      leave(poll.address, suspects: true, at: now, &out)
+    }
+  }
+
+  /// The shell tells failures; this holds even if it doesn't.
+  mutating func expireExchanges(at now: Instant, _ out: inout [Directive]) {
+    if let sync, now >= sync.deadline {
+      out.append(.abandon(sync.id))
+      exchangeFailed(sync.id, at: now, &out)
+    }
+    if let poll, now >= poll.deadline {
+      out.append(.abandon(poll.id))
+      exchangeFailed(poll.id, at: now, &out)
+    }
+  }
+
+  /// On to the next coordinator; what it knows is to be found out.
+  mutating func leave(
+    _ address: String, suspects: Bool, at now: Instant, _ out: inout [Directive]
+  ) {
+    if suspects { out.append(.suspect(address)) }
+    if let sync {
+      out.append(.abandon(sync.id))
+      self.sync = nil
+    }
+    if let poll {
+      out.append(.abandon(poll.id))
+      self.poll = nil
+    }
+    coordinators.failed(at: now, dice: &dice)
+    contact = Contact()
+    outbox.restart()
+    history.restart()
+    archives.restart()
+    pace.reset()
+  }
+
+  /// What every answer says. One that was asked before a later answer came may say less: that is
+  /// old. One asked after it that says less comes from a coordinator that lost its disk.
+  mutating func learn(
+    _ response: ClientResponse, acceptedAtStart: CallCounter, at now: Instant,
+    _ out: inout [Directive]
+  ) {
+    coordinators.succeeded()
+    if response.conflictingIncarnation && !toldConflict {
+      toldConflict = true
+      out.append(.conflict)
+    }
+    if response.released != lastReleasedAnswer {
+      lastReleasedAnswer = response.released
+      forget(response.released, &out)
+    }
+    if response.acceptedThrough < acceptedAtStart {
+      contact.acceptedThrough = response.acceptedThrough
+      contact.heldThrough = response.acceptedThrough
+      contact.isGreeted = false
+      outbox.restart()
+    } else {
+      contact.acceptedThrough = max(contact.acceptedThrough, response.acceptedThrough)
+      contact.heldThrough = max(contact.heldThrough, contact.acceptedThrough)
+    }
+    safeThrough = max(safeThrough, response.safeThrough)
+    take(response.missingArchives, &out)
+    for record in response.results { takeResult(record, &out) }
+    for record in response.exhausted { takeExhausted(record, at: now, &out) }
+  }
+
+  mutating func tellProgress(_ out: inout [Directive]) {
+    var progress = Progress()
+    progress.submittedThrough = submittedThrough
+    progress.acceptedThrough = contact.acceptedThrough
+    progress.safeThrough = safeThrough
+    let unlogged = pendingRelease.isEmpty ? 0 : 1
+    progress.unheldControls = outbox.unheldCount + unlogged
+    progress.unsafeControls = outbox.unsafeCount + unlogged
+    progress.isEnded = releases.safe.covers(CallCounter(1)...CallCounter.greatest)
+    guard progress != toldProgress else { return }
+    toldProgress = progress
+    out.append(.progress(progress))
+  }
+
+  mutating func tellWake(at now: Instant, _ out: inout [Directive]) {
+    var wishes: [Instant] = []
+    if let sync { wishes.append(sync.deadline) }
+    if let poll { wishes.append(poll.deadline) }
+    if let since = pendingReleaseSince { wishes.append(since + settings.controlDelay) }
+    if sync == nil, let due = syncDue() { wishes.append(max(due, coordinators.resumeAt)) }
+    if poll == nil, let due = pollDue() { wishes.append(max(due, coordinators.resumeAt)) }
+    // What is due and could not be done waits for an event, not for the clock.
+    let wake = wishes.filter { $0 > now }.min()
+    guard let wake, wake != toldWake else { return }
+    toldWake = wake
+    out.append(.wakeAt(wake))
+  }
+}

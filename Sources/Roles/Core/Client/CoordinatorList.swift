@@ -1,0 +1,51 @@
+// Which coordinator a client or server speaks to: the first until it fails, then the next, for
+// ever; after each fruitless round a pause that doubles. A suspicion is an opinion: nothing here
+// is ever struck from the list.
+
+import ReplicationCore
+
+struct CoordinatorList: Sendable {
+  struct Settings: Hashable, Sendable {
+    var firstPause = Duration.milliseconds(50)
+    var longestPause = Duration.seconds(5)
+    /// Addresses come from the network: bounded.
+    var limit = 64
+    var longestAddress = 256
+  }
+
+  private let settings: Settings
+  private(set) var addresses: [String] = []
+  private var index = 0
+  private var failures = 0
+  /// Before this nothing is sent.
+  private(set) var resumeAt = Instant.zero
+
+  init(_ settings: Settings = Settings()) { self.settings = settings }
+
+  var current: String? { addresses.isEmpty ? nil : addresses[index] }
+
+  mutating func merge(_ others: [String]) {
+    for address in others where addresses.count < settings.limit {
+      guard !address.isEmpty, address.utf8.count <= settings.longestAddress else { continue }
+      if !addresses.contains(address) { addresses.append(address) }
+    }
+  }
+
+  mutating func succeeded() {
+    failures = 0
+    resumeAt = .zero
+  }
+
+  /// Turns to the next one; pauses when all have failed in a row.
+  mutating func failed(at now: Instant, dice: inout Dice) {
+    guard !addresses.isEmpty else { return }
+    index = (index + 1) % addresses.count
+    failures += 1
+    guard failures % addresses.count == 0 else { return }
+    let rounds = min(failures / addresses.count - 1, 20)
+    let pause = min(settings.firstPause * (1 << rounds), settings.longestPause)
+    // Up to a quarter more, so that those who failed together don't return together.
+    let jitter = dice.next() % (pause.wholeNanoseconds / 4 + 1)
+    resumeAt = now + pause + .nanoseconds(Int64(jitter))
+  }
+}
