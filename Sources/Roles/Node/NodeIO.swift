@@ -28,52 +28,28 @@ public enum NodeInput: Sendable {
   case sendFailed(OutgoingToken, reason: String)
   /// A commit of either log ended: bytes were written, and perhaps made durable.
   case committed
-  case taskStarted(TaskName)
-  case taskEnded(TaskName, TaskOutcome)
-  /// What the application asks of its client.
-  case client(ClientCommand)
-}
-
-/// How a task ended on this machine.
-public enum TaskOutcome: Hashable, Sendable {
-  case finished(CallResult)
-  case failed(FailureReason, detail: String)
-}
-
-public enum ClientCommand: Sendable {
-  /// `ticket` comes back with the call's name.
-  case submit(ticket: UInt64, CallSpec, wallTime: UInt64)
-  /// The result is in the application's files or output.
-  case collect(CallCounter, result: Hash256)
-  case cancel([ClosedRange<CallCounter>])
-  /// Nobody will ask for these results again.
-  case release([ClosedRange<CallCounter>])
+  /// What the application asks of its client: submit, collect, cancel, release and the like.
+  case client(Client.Event)
+  /// How a task went on this machine.
+  case server(Server.Event)
 }
 
 public enum NodeOutput: Sendable {
   case send(OutgoingToken, to: String, payload: [UInt8], timeout: Duration)
+  /// Nobody waits for this answer any more.
+  case abandon(OutgoingToken)
   case reply(IncomingToken, payload: [UInt8])
   /// Something was appended or ingested: a commit must follow.
   case commitSoon(LogKind)
   case startTask(TaskName, Submitted)
   case killTask(TaskName)
+  /// `tick` is wanted then; replaces the wish before.
   case wake(at: Instant)
-  case client(ClientNotice)
+  /// What the client tells its application: submitted, result, released and the like.
+  case client(Client.Directive)
   case note(String)
+  /// Another node bears this identity, or this one went back in time: it must start as a new one.
+  case identityConflict(String)
   /// The log's disk failed: the node must restart through recovery.
   case poisoned(String)
-}
-
-/// What the client tells its application.
-public enum ClientNotice: Sendable {
-  case submitted(ticket: UInt64, CallName)
-  case refused(ticket: UInt64, String)
-  case result(CallCounter, Record, CallResult)
-  /// The call failed for good: its last Failed.
-  case exhausted(CallCounter, Failed)
-  /// Released earlier: its result was delivered before and may be gone.
-  case released(CallCounter)
-  case progress(accepted: CallCounter, safe: CallCounter)
-  /// All that was released is safe: the session needs nothing more.
-  case settled
 }

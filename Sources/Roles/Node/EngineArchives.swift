@@ -1,0 +1,215 @@
+import LogStore
+import ReplicationCore
+import RolesCore
+
+// Archives at this node: offers, chunks and questions of others; uploads and downloads of its own.
+
+extension NodeEngine {
+  static let archiveTimeout = Duration.seconds(30)
+
+  // MARK: served to others
+
+  mutating func serve(_ offer: ArchiveOffer, as id: UInt64) {
+    var answer = ArchiveOfferReply()
+    do throws(LogError) {
+      answer.missing = try archives.offered(StoredManifest(offer.manifest), at: now.nanoseconds)
+      outputs.append(.commitSoon(.archives))
+    } catch {
+      answer.refusal = refusal(error)
+      reply(.archiveOfferReply(answer), to: id)
+      return
+    }
+    if answer.missing.isEmpty, !archives.isDurable(offer.manifest.id.raw) {
+      archiveNews.await(offer.manifest.id, id)
+      return
+    }
+    answer.durable = answer.missing.isEmpty
+    reply(.archiveOfferReply(answer), to: id)
+  }
+
+  mutating func serve(_ put: ArchivePut, as id: UInt64) {
+    var answer = ArchivePutReply()
+    do throws(LogError) {
+      guard try archives.put(put.bytes, as: put.index, of: put.id.raw) else {
+        answer.refusal = Refusal(.badRecord, "chunk \(put.index) is not what its manifest says")
+        reply(.archivePutReply(answer), to: id)
+        return
+      }
+      outputs.append(.commitSoon(.archives))
+    } catch {
+      answer.refusal = refusal(error)
+    }
+    reply(.archivePutReply(answer), to: id)
+    archivesAdvanced()
+  }
+
+  mutating func serve(_ get: ArchiveGet, as id: UInt64) {
+    var answer = ArchiveGetReply()
+    guard let manifest = archives.manifest(of: get.id.raw), archives.isComplete(get.id.raw) else {
+      answer.refusal = Refusal(.notFound, "archive \(get.id) is not held here")
+      reply(.archiveGetReply(answer), to: id)
+      return
+    }
+    if get.wantsManifest { answer.manifest = ArchiveManifest(manifest) }
+    do throws(LogError) {
+      if get.index < UInt64(manifest.chunks.count) {
+        answer.bytes = try archives.chunk(get.index, of: get.id.raw)
+      }
+    } catch {
+      answer.refusal = Refusal(.notFound, "chunk \(get.index) can't be read here: \(error)")
+    }
+    reply(.archiveGetReply(answer), to: id)
+  }
+
+  private func refusal(_ error: LogError) -> Refusal {
+    switch error {
+    case .full, .bufferFull: Refusal(.logFull, "\(error)")
+    case .poisoned: Refusal(.poisoned, "\(error)")
+    default: Refusal(.badRecord, "\(error)")
+    }
+  }
+
+  // MARK: moved by this node
+
+  mutating func run(_ steps: [TransferStep]) {
+    for step in steps { directives.append(.transfer(step)) }
+  }
+
+  mutating func carryOut(_ step: TransferStep) {
+    switch step {
+    case .send(let question, let address, let message):
+      send(message, to: address, for: .transfer(question), Self.archiveTimeout)
+    case .sendChunk(let question, let address):
+      let archive = question.key.archive
+      do throws(LogError) {
+        let bytes = try archives.chunk(question.chunk ?? 0, of: archive.raw)
+        send(
+          .archivePut(ArchivePut(id: archive, index: question.chunk ?? 0, bytes: bytes)),
+          to: address, for: .transfer(question), Self.archiveTimeout)
+      } catch {
+        outputs.append(.note("archive \(archive) can't be read for sending: \(error)"))
+        events.append(.failure(.transfer(question), "\(error)"))
+      }
+    case .keepManifest(let manifest): keep(manifest)
+    case .keepChunk(let archive, let index, let bytes): keep(bytes, index, archive)
+    case .done(let key, let succeeded): ended(key, succeeded)
+    }
+  }
+
+  private mutating func keep(_ manifest: ArchiveManifest) {
+    do throws(LogError) {
+      _ = try archives.offered(StoredManifest(manifest), at: now.nanoseconds)
+      outputs.append(.commitSoon(.archives))
+    } catch {
+      outputs.append(.note("archive \(manifest.id) is not stored: \(error)"))
+      run(transfers.spoiled(manifest.id, at: now))
+    }
+  }
+
+  private mutating func keep(_ bytes: [UInt8], _ index: UInt64, _ archive: ArchiveID) {
+    do throws(LogError) {
+      if try archives.put(bytes, as: index, of: archive.raw) {
+        outputs.append(.commitSoon(.archives))
+        return
+      }
+      outputs.append(.note("a chunk of archive \(archive) came spoiled; asking another"))
+    } catch {
+      outputs.append(.note("archive \(archive) is not stored: \(error)"))
+    }
+    run(transfers.spoiled(archive, at: now))
+  }
+
+  private mutating func ended(_ key: TransferKey, _ succeeded: Bool) {
+    let id = key.archive
+    switch (key.owner, key.uploads, succeeded) {
+    case (.client, true, true): events.append(.client(.archiveStored(id)))
+    case (.client, true, false):
+      events.append(.client(.archiveFailed(id, reason: "the coordinator did not take it")))
+    case (.client, false, _): break
+    case (.server, true, true): events.append(.server(.archiveStored(id)))
+    case (.server, true, false):
+      events.append(.server(.archiveFailed(id, reason: "the coordinator did not take it")))
+    case (.server, false, true): events.append(.server(.archiveFetched(id)))
+    case (.server, false, false):
+      events.append(.server(.archiveUnavailable(id, reason: "no coordinator has it now")))
+    case (.coordinator, _, _): archivesAdvanced()
+    }
+  }
+
+  /// A client's or server's archive goes to its coordinator, which may be this very process.
+  mutating func put(_ id: ArchiveID, to address: String, for owner: TransferOwner) {
+    let key = TransferKey(owner: owner, archive: id, uploads: true)
+    guard let manifest = archives.manifest(of: id.raw), archives.isComplete(id.raw) else {
+      outputs.append(.note("archive \(id) is to be sent, but is not held here"))
+      ended(key, false)
+      return
+    }
+    if isLocal(address) {
+      archiveNews.await(id, for: owner)
+      archivesAdvanced()
+    } else {
+      run(transfers.upload(ArchiveManifest(manifest), to: address, for: owner))
+    }
+  }
+
+  mutating func fetch(_ id: ArchiveID, from address: String, for owner: TransferOwner) {
+    let key = TransferKey(owner: owner, archive: id, uploads: false)
+    if archives.isComplete(id.raw) {
+      ended(key, true)
+    } else if isLocal(address) {
+      needArchive(id)
+      run(transfers.download(id, from: otherCoordinators, for: owner, givesUp: true))
+    } else {
+      run(transfers.download(id, from: [address], for: owner, givesUp: true))
+    }
+  }
+
+  // MARK: for the coordinator core
+
+  private var otherCoordinators: [String] {
+    (replicator?.ringView.addresses ?? []).filter { !isLocal($0) }
+  }
+
+  mutating func needArchive(_ id: ArchiveID) {
+    guard archiveNews.watch(id) else { return }
+    if !archives.isComplete(id.raw), !otherCoordinators.isEmpty {
+      run(transfers.download(id, from: otherCoordinators, for: .coordinator, givesUp: false))
+    }
+    archivesAdvanced()
+  }
+
+  private func state(of id: ArchiveID) -> ArchiveState {
+    guard archives.isComplete(id.raw) else { return .missing }
+    guard archives.isDurable(id.raw) else { return .held }
+    let replicates = replicator?.settings.replicatesArchives ?? false
+    guard replicates, lastRing.listed > 1 else { return .safe }
+    return archiveNews.isElsewhere(archives.positions(of: id.raw)) ? .safe : .durable
+  }
+
+  /// News for whoever waits for archives.
+  mutating func archivesAdvanced() {
+    guard !archiveNews.isIdle else { return }
+    for id in archiveNews.unsettled {
+      let state = state(of: id)
+      if archiveNews.tell(id, state) {
+        if state >= .held {
+          transfers.abandon(TransferKey(owner: .coordinator, archive: id, uploads: false))
+        }
+        events.append(.coordinator(.archive(id, state)))
+      }
+    }
+    for id in archiveNews.awaited where archives.isDurable(id.raw) {
+      var answer = ArchiveOfferReply()
+      answer.durable = true
+      for request in archiveNews.takeOffers(of: id) {
+        reply(.archiveOfferReply(answer), to: request)
+      }
+    }
+    let store = archives
+    for put in archiveNews.takeLocalPuts(where: { store.isDurable($0.raw) }) {
+      events.append(
+        put.owner == .client
+          ? .client(.archiveStored(put.archive)) : .server(.archiveStored(put.archive)))
+    }
+  }
+}
