@@ -4,7 +4,8 @@
 // not synchronised, and a directory entry whose directory was not, may be gone after a power cut.
 
 public protocol FileSystem: Sendable {
-  /// Opens `path`. `.create` fails with EEXIST if it is there; the others with ENOENT if it isn't.
+  /// Opens `path`. `.create` fails with EEXIST if it is there; the others with ENOENT if it isn't;
+  /// all with EISDIR for a directory. Symbolic links are not followed.
   func open(_ path: String, _ mode: OpenMode) throws(FileError) -> FileHandle
   /// Never fails visibly: what close(2) could report was reported by `synchronize`.
   func close(_ file: FileHandle)
@@ -18,16 +19,20 @@ public protocol FileSystem: Sendable {
   ) throws(FileError)
   /// fdatasync(2): contents and length survive a power cut. A failure is final for the caller.
   func synchronize(_ file: FileHandle) throws(FileError)
+  /// Makes the file `length` long; bytes that it gains are zero.
   func truncate(_ file: FileHandle, to length: UInt64) throws(FileError)
-  /// Makes the file at least `length` long, new bytes zero, and reserves the space.
+  /// Makes the file at least `length` long, new bytes zero, and reserves the space, or throws and
+  /// leaves the length as it was.
   func allocate(_ file: FileHandle, to length: UInt64) throws(FileError)
   func size(_ file: FileHandle) throws(FileError) -> UInt64
   /// Replaces `target` if it is there. Durable only after `synchronizeDirectory` of the parent.
+  /// Files only.
   func rename(_ path: String, to target: String) throws(FileError)
+  /// Files only. Who has it open can go on; durable only after `synchronizeDirectory`.
   func remove(_ path: String) throws(FileError)
   /// Names (not paths) of what stands in the directory, sorted.
   func list(_ directory: String) throws(FileError) -> [String]
-  /// Makes the directory and its missing parents; no error if it is there.
+  /// Makes the directory and its missing parents, durably; no error if it is there.
   func makeDirectory(_ directory: String) throws(FileError)
   /// Entries made, renamed and removed in `directory` so far survive a power cut.
   func synchronizeDirectory(_ directory: String) throws(FileError)
