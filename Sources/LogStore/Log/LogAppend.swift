@@ -1,0 +1,129 @@
+// Appending: records go into the gather buffer, their positions are final, no file is touched. A
+// batch is one frame or part of one, so after a crash all of it is there or nothing.
+
+/// Where a batch went.
+public struct Appended: Hashable, Sendable {
+  public var first: Position
+  public var count: Int
+  /// The batch is durable once the log is durable through this.
+  public var sequence: LogSequence
+}
+
+extension Log {
+  /// Buffers a batch; `write` or `commit` brings it to the file.
+  @discardableResult
+  public func append(_ batch: RecordBatch) throws(LogError) -> Appended {
+    guard !batch.isEmpty else { throw .emptyBatch }
+    guard batch.longest <= options.recordLimit else {
+      throw .recordTooLarge(size: batch.longest, limit: options.recordLimit)
+    }
+    return try batch.bytes.withUnsafeBufferPointer { bytes throws(LogError) in
+      try enqueue(UnsafeRawBufferPointer(bytes), count: batch.count)
+    }
+  }
+
+  @discardableResult
+  public func append(kind: RecordKind, payload: [UInt8]) throws(LogError) -> Appended {
+    try append(RecordBatch(kind: kind, payload: payload))
+  }
+
+  @discardableResult
+  public func append(_ record: Record) throws(LogError) -> Appended {
+    try append(kind: record.kind, payload: record.payload)
+  }
+
+  /// `bytes` are `count` records as they will stand in the frame. Limits on single records were
+  /// checked; salvage has none.
+  func enqueue(_ bytes: UnsafeRawBufferPointer, count: Int) throws(LogError) -> Appended {
+    guard bytes.count <= options.frameLimit else {
+      throw .batchTooLarge(size: bytes.count, limit: options.frameLimit)
+    }
+    return try state.withLock { state throws(LogError) in
+      if let error = state.poison { throw .poisoned(error) }
+      guard state.buffered + bytes.count <= options.bufferLimit else {
+        throw .bufferFull(limit: options.bufferLimit)
+      }
+      try checkSpace(&state, bytes, count)
+      rollIfNeeded(&state, adding: bytes.count)
+      cutIfNeeded(&state, adding: bytes.count)
+      state.gather.add(bytes, count: count)
+      state.buffered += bytes.count
+      state.estimate += UInt64(bytes.count)
+      state.pending += UInt64(bytes.count)
+      let first = Position(segment: state.current, ordinal: state.nextOrdinal)
+      state.nextOrdinal = state.nextOrdinal + count
+      state.sequence = state.sequence.next
+      foldOwn(&state, bytes, count)
+      return Appended(first: first, count: count, sequence: state.sequence)
+    }
+  }
+
+  /// The most that a new frame adds besides its records: header, padding.
+  static let frameOverhead = UInt64(Format.frameHeaderSize + Format.frameAlignment)
+
+  private func checkSpace(
+    _ state: inout LogState, _ bytes: UnsafeRawBufferPointer, _ count: Int
+  ) throws(LogError) {
+    let needed =
+      state.used + state.pending + UInt64(bytes.count) + 2 * Log.frameOverhead
+      + UInt64(Format.segmentHeaderSize)
+    if let capacity = options.capacity {
+      let free = onlyReserveKinds(bytes, count) ? 0 : options.reserve
+      guard needed + free <= capacity else {
+        throw .full(.quota(used: state.used + state.pending, capacity: capacity))
+      }
+    }
+    if let fullness = state.fullness, !onlyReserveKinds(bytes, count) { throw .full(fullness) }
+  }
+
+  private func onlyReserveKinds(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> Bool {
+    var walker = RecordWalker(bytes)
+    for _ in 0..<count {
+      guard let record = try? walker.next(), options.mayUseReserve(record.kind) else {
+        return false
+      }
+    }
+    return true
+  }
+
+  private func rollIfNeeded(_ state: inout LogState, adding size: Int) {
+    let grown = state.estimate + UInt64(size) + 2 * Log.frameOverhead
+    let isLong = grown > options.segmentLimit && state.nextOrdinal > .zero
+    if isLong || state.rollRequested { state.roll(draw: options.drawNonce) }
+  }
+
+  private func cutIfNeeded(_ state: inout LogState, adding size: Int) {
+    if let last = state.gather.last, last.segment == state.current,
+      last.size + size <= options.frameLimit
+    {
+      return
+    }
+    state.gather.cut(
+      state.current, after: state.previous, at: state.nextOrdinal, sequence: state.sequence.next)
+    state.estimate += Log.frameOverhead
+    state.pending += Log.frameOverhead
+  }
+
+  private func foldOwn(_ state: inout LogState, _ bytes: UnsafeRawBufferPointer, _ count: Int) {
+    var walker = RecordWalker(bytes)
+    for _ in 0..<count {
+      guard let record = try? walker.next() else { return }
+      fold(&state, record.kind, record.payload)
+    }
+  }
+
+  /// Takes note of a retirement, from wherever it comes. One about the open segment seals it.
+  func fold(_ state: inout LogState, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    guard kind.value <= RecordKind.lastOfLogStore else { return }
+    state.retirements.fold(kind, payload, sequence: state.sequence)
+    if state.retirements.isRetired(state.current) != nil { state.rollRequested = true }
+  }
+
+  /// Leaves the open segment for a new one, if it has any record. Its file is finished by the next
+  /// write.
+  public func seal() {
+    state.withLock { state in
+      if state.nextOrdinal > .zero { state.roll(draw: options.drawNonce) }
+    }
+  }
+}

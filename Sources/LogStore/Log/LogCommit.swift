@@ -1,0 +1,112 @@
+// Making things durable. A commit writes what gathered, then syncs every file with unsynced bytes
+// outside the lock that writers take, so that others append and write meanwhile. A sync that fails
+// stops the log for good: nothing is retried, nothing later is reported durable.
+
+/// A file whose sync a commit has started, with the ends that it will make durable.
+private struct SyncWork {
+  var name: SegmentName
+  var handle: FileHandle
+  var ends: SegmentEnd
+}
+
+extension Log {
+  /// Writes what is buffered and makes everything up to the sequence at the call durable. Throws
+  /// `.full` if some of it found no space: that stays buffered, the rest is durable.
+  public func commit() throws(LogError) {
+    try syncing.withLock { _ throws(LogError) in
+      if hasBug(.acknowledgeBeforeSync) { try synchronize(takeWork()) }
+      var shortage: LogError?
+      var through = LogSequence.zero
+      let work = try files.withLock { files throws(LogError) in
+        do throws(LogError) { through = try writeQueue(&files) } catch {
+          guard case .full = error, let stuck = files.queue.first else { throw error }
+          shortage = error
+          through = LogSequence(stuck.firstSequence.value - 1)
+        }
+        return hasBug(.acknowledgeBeforeSync) ? CommitWork() : collect(&files)
+      }
+      try synchronize(work)
+      try report(work, through: through)
+      if let shortage { throw shortage }
+    }
+  }
+
+  private struct CommitWork {
+    var syncs: [SyncWork] = []
+    var directory = false
+  }
+
+  private func takeWork() -> CommitWork { files.withLock { collect(&$0) } }
+
+  private func collect(_ files: inout LogFiles) -> CommitWork {
+    var work = CommitWork(directory: files.directoryDirty)
+    files.directoryDirty = false
+    for name in files.dirty {
+      guard let copy = state.withLock({ $0[name] }), var file = files.open[name] else { continue }
+      // An empty frame alone is not worth a sync.
+      if name == files.writing, copy.end.records == copy.end.durableRecords { continue }
+      file.isDirty = false
+      file.isSyncing = true
+      files.open[name] = file
+      work.syncs.append(SyncWork(name: name, handle: file.handle, ends: copy.end))
+    }
+    return work
+  }
+
+  private func synchronize(_ work: CommitWork) throws(LogError) {
+    guard options.syncPolicy != .never else { return }
+    do throws(FileError) {
+      for item in work.syncs {
+        do throws(FileError) { try fs.synchronize(item.handle) } catch {
+          guard hasBug(.failedSyncRetried) else { throw error }
+          try fs.synchronize(item.handle)
+        }
+      }
+      if work.directory, !hasBug(.directoryNotSynced) { try fs.synchronizeDirectory(directory) }
+    } catch {
+      throw poison(error)
+    }
+  }
+
+  private func report(_ work: CommitWork, through: LogSequence) throws(LogError) {
+    try files.withLock { files throws(LogError) in
+      var notes: [Note] = []
+      for item in work.syncs { files.open[item.name]?.isSyncing = false }
+      try state.withLock { state throws(LogError) in
+        if let error = state.poison { throw .poisoned(error) }
+        for item in work.syncs {
+          guard var copy = state[item.name], copy.end.durableEnd < item.ends.end else { continue }
+          copy.end.durableEnd = item.ends.end
+          copy.end.durableRecords = item.ends.records
+          state.update(copy)
+          if !copy.isOurs { notes.append(.durable(item.name, end: item.ends.end)) }
+        }
+        state.durable = max(state.durable, through)
+      }
+      keepNotes(notes, &files)
+      files.trim(fs)
+    }
+  }
+
+  /// Notes are lost without harm: what they would have told is fetched again.
+  func keepNotes(_ notes: [Note], _ files: inout LogFiles) {
+    do throws(FileError) { try files.notes?.append(notes, on: fs) } catch {
+      files.notes?.close(on: fs)
+      files.notes = nil
+    }
+  }
+
+  /// Everything durable, the open segment finished, every file closed. Later appends throw.
+  public func close() throws(LogError) {
+    try commit()
+    try syncing.withLock { _ throws(LogError) in
+      try files.withLock { files throws(LogError) in
+        if let writing = files.writing { try finish(writing, &files) }
+        closeAll(&files)
+        state.withLock { state in
+          if state.nextOrdinal > .zero { state.roll(draw: options.drawNonce) }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,175 @@
+// Reading. A reader takes a segment's end under the lock and then reads the file on its own
+// descriptor: bytes before an end never change, so it needs no lock while a writer goes on. What
+// it gives was verified; damage that it meets is an error and changes nothing.
+
+extension Log {
+  public typealias Visit = (Position, RecordKind, UnsafeRawBufferPointer) -> Void
+
+  /// Whole verified frames of `name` from `offset` on, at most `maxBytes` of them but at least one
+  /// if any follows. From zero the segment's header comes first. Empty at the end.
+  public func read(
+    _ name: SegmentName, from offset: Offset, maxBytes: Int
+  ) throws(LogError) -> [UInt8] {
+    guard let end = end(of: name) else { throw .unknownSegment(name) }
+    guard offset <= end.end else { throw .beyondEnd(name, asked: offset, end: end.end) }
+    guard offset < end.end else { return [] }
+    return try withWindow(name, limit: end.end.value) { window throws(LogError) in
+      var at = offset.value
+      var size = 0
+      if at == 0 {
+        size = Format.segmentHeaderSize
+        at = UInt64(size)
+        try verifyHeader(name, &window)
+      }
+      while at < end.end.value {
+        if size == 0 { try checkBoundary(name, at, &window) }
+        guard case .frame(let header, _) = try frame(at: at, of: name, &window) else { break }
+        if size > 0 && size + header.totalSize > maxBytes { break }
+        size += header.totalSize
+        at = header.end
+      }
+      return [UInt8](try window.load(offset.value, size))
+    }
+  }
+
+  /// Every record of a held segment that is in its file, in order.
+  public func forEachRecord(in name: SegmentName, _ body: Visit) throws(LogError) {
+    if name == openSegment { try write() }
+    guard let end = end(of: name) else { throw .unknownSegment(name) }
+    try forEachFrame(of: end) { header, raw throws(LogError) in
+      try walk(raw, of: header, in: name, body)
+    }
+  }
+
+  /// One record; it is read and verified with the frame that it stands in.
+  public func record(at position: Position) throws(LogError) -> Record {
+    if position.segment == openSegment { try write() }
+    guard let end = end(of: position.segment) else { throw .unknownSegment(position.segment) }
+    guard position.ordinal < end.records else { throw .noSuchRecord(position) }
+    let start = files.withLock { files in
+      (files.indexes[position.segment] ?? SparseIndex()).start(for: position.ordinal)
+    }
+    var found: Record?
+    try withWindow(position.segment, limit: end.end.value) { window throws(LogError) in
+      var decoder = PayloadDecoder()
+      var at = start.value
+      while case .frame(let header, let bytes) = try frame(at: at, of: position.segment, &window) {
+        if position.ordinal < header.endOrdinal {
+          let raw = try decode(header, bytes, position.segment, &decoder)
+          try walk(raw, of: header, in: position.segment) { place, kind, payload in
+            if place == position { found = Record(kind: kind, payload: [UInt8](payload)) }
+          }
+          return
+        }
+        at = header.end
+      }
+    }
+    guard let found else { throw .noSuchRecord(position) }
+    return found
+  }
+
+  /// Tells an offset that is no frame's start (what a peer may ask for) from damage.
+  private func checkBoundary(
+    _ name: SegmentName, _ offset: UInt64, _ window: inout FileWindow
+  ) throws(LogError) {
+    guard case .fault = try window.frame(at: offset, of: name.nonce) else { return }
+    var at = UInt64(Format.segmentHeaderSize)
+    while at < offset, case .frame(let header, _) = try window.frame(at: at, of: name.nonce) {
+      at = header.end
+    }
+    if at > offset || offset < UInt64(Format.segmentHeaderSize) {
+      throw .notAFrameBoundary(name, Offset(offset))
+    }
+  }
+
+  // MARK: the parts
+
+  /// Walks the frames up to `end`, checking that each follows the one before, to the very chain
+  /// and count that `end` tells; or those that end before `limit`. Throws `.damaged` where they
+  /// don't.
+  func forEachFrame(
+    of end: SegmentEnd, before limit: Offset? = nil,
+    _ body: (FrameHeader, UnsafeRawBufferPointer) throws(LogError) -> Void
+  ) throws(LogError) {
+    let name = end.name
+    let limit = min(limit ?? end.end, end.end)
+    guard limit > .zero else { return }
+    try withWindow(name, limit: limit.value) { window throws(LogError) in
+      var chain = try verifyHeader(name, &window)
+      var records = Ordinal.zero
+      var decoder = PayloadDecoder()
+      var at = UInt64(Format.segmentHeaderSize)
+      while case .frame(let header, let bytes) = try frame(at: at, of: name, &window) {
+        do throws(DecodeFault) { try header.verify(follows: chain, records: records) } catch {
+          throw .damaged(path: path(of: name), at: Offset(at), error)
+        }
+        try body(header, try decode(header, bytes, name, &decoder))
+        at = header.end
+        chain = header.checksum
+        records = header.endOrdinal
+      }
+      guard limit < end.end || (chain == end.chain && records == end.records) else {
+        throw .damaged(path: path(of: name), at: Offset(at), .wrongChain(found: chain))
+      }
+    }
+  }
+
+  func withWindow<R>(
+    _ name: SegmentName, limit: UInt64, _ body: (inout FileWindow) throws(LogError) -> R
+  ) throws(LogError) -> R {
+    let handle: FileHandle
+    do throws(FileError) { handle = try fs.open(path(of: name), .read) } catch {
+      if error.isMissing, end(of: name) == nil { throw .unknownSegment(name) }
+      throw .io(error)
+    }
+    defer { fs.close(handle) }
+    var window = FileWindow(handle, limit: limit, on: fs)
+    return try body(&window)
+  }
+
+  @discardableResult
+  func verifyHeader(
+    _ name: SegmentName, _ window: inout FileWindow
+  ) throws(LogError) -> Checksum {
+    let bytes = try window.load(0, Format.segmentHeaderSize)
+    do throws(DecodeFault) {
+      guard try SegmentHeader(decoding: bytes).name == name else { throw .wrongName }
+      return Checksum(bytes.little(56))
+    } catch {
+      throw .damaged(path: path(of: name), at: .zero, error)
+    }
+  }
+
+  func frame(
+    at offset: UInt64, of name: SegmentName, _ window: inout FileWindow
+  ) throws(LogError) -> FrameStep {
+    let step = try window.frame(at: offset, of: name.nonce)
+    guard case .fault(let fault) = step else { return step }
+    throw .damaged(path: path(of: name), at: Offset(offset), fault)
+  }
+
+  private func decode(
+    _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ name: SegmentName,
+    _ decoder: inout PayloadDecoder
+  ) throws(LogError) -> UnsafeRawBufferPointer {
+    do throws(DecodeFault) { return try decoder.records(of: header, in: bytes) } catch {
+      throw .damaged(path: path(of: name), at: Offset(header.offset), error)
+    }
+  }
+
+  func walk(
+    _ raw: UnsafeRawBufferPointer, of header: FrameHeader, in name: SegmentName, _ body: Visit
+  ) throws(LogError) {
+    var walker = RecordWalker(raw)
+    var place = Position(segment: name, ordinal: header.firstOrdinal)
+    for _ in 0..<header.count {
+      do throws(DecodeFault) {
+        let (kind, payload) = try walker.next()
+        body(place, kind, payload)
+      } catch {
+        throw .damaged(path: path(of: name), at: Offset(header.offset), error)
+      }
+      place.ordinal = place.ordinal + 1
+    }
+  }
+}

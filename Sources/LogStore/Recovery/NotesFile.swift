@@ -1,0 +1,162 @@
+// What this disk knows about itself and tells nobody: how far each copy was durable here, and
+// which copies damage cut short. A file of 64-byte entries, each with its own checksum, appended
+// without a sync of its own; an entry that can't be read is skipped. It is in no vector.
+
+enum Note: Hashable, Sendable {
+  /// Bytes of this copy before `end` were synced.
+  case durable(SegmentName, end: Offset)
+  /// Damage cut this copy short; it is whole again when it reaches `until`.
+  case damaged(SegmentName, until: Offset)
+}
+
+/// The notes of one log, folded: the latest damage and the greatest durable end of each segment.
+struct Notes: Hashable, Sendable {
+  private(set) var durable: [SegmentName: Offset] = [:]
+  private(set) var damaged: [SegmentName: Offset] = [:]
+
+  mutating func fold(_ note: Note) {
+    switch note {
+    case .durable(let name, let end): durable[name] = max(durable[name] ?? .zero, end)
+    case .damaged(let name, let until):
+      damaged[name] = until
+      // What was known of the longer copy no longer holds of the one that was cut.
+      durable[name] = nil
+    }
+  }
+
+  /// Forgets segments that are not held; damage of one that is missing altogether is kept.
+  mutating func keepDurable(of held: (SegmentName) -> Bool) {
+    durable = durable.filter { held($0.key) }
+  }
+
+  /// Sorted, damage first, so that a rewrite folds to the same.
+  var all: [Note] {
+    damaged.keys.sorted().compactMap { name in
+      damaged[name].map { Note.damaged(name, until: $0) }
+    }
+      + durable.keys.sorted().compactMap { name in
+        durable[name].map { Note.durable(name, end: $0) }
+      }
+  }
+}
+
+struct NotesFile: Sendable {
+  static let fileName = "notes"
+  static let entrySize = 64
+  private static let magic: UInt32 = 0x4E4E_5652  // "RVNN"
+  /// Beyond this length the file is rewritten at the next start.
+  static let rewriteSize: UInt64 = 256 * 1024
+  static let largest: UInt64 = 64 << 20
+
+  private let path: String
+  private var handle: FileHandle
+  private var end: UInt64
+
+  /// Opens or makes the notes of `directory`. A damaged entry costs what it told, nothing else.
+  static func open(
+    in directory: String, log: LogKind, on fs: any FileSystem
+  ) throws(FileError) -> (NotesFile, Notes) {
+    let path = directory + "/" + fileName
+    var notes = Notes()
+    let file: NotesFile
+    do throws(FileError) {
+      let handle = try fs.open(path, .update)
+      let size = min(try fs.size(handle), largest)
+      try read(handle, size, log, on: fs, into: &notes)
+      file = NotesFile(path: path, handle: handle, end: (size + 63) & ~63)
+    } catch where error.code == missingFile {
+      file = NotesFile(path: path, handle: try fs.open(path, .create), end: 0)
+      try fs.synchronizeDirectory(directory)
+    }
+    return (file, notes)
+  }
+
+  var isLong: Bool { end > NotesFile.rewriteSize }
+
+  private static func read(
+    _ handle: FileHandle, _ size: UInt64, _ log: LogKind, on fs: any FileSystem,
+    into notes: inout Notes
+  ) throws(FileError) {
+    var buffer = FlatBuffer(capacity: Int(size))
+    buffer.reserve(Int(size))
+    let got = try fs.read(handle, into: .init(rebasing: buffer.space[0..<Int(size)]), at: 0)
+    buffer.setCount(got)
+    var at = 0
+    while at + entrySize <= got {
+      if let note = decode(buffer.bytes.part(at..<(at + entrySize)), log) { notes.fold(note) }
+      at += entrySize
+    }
+  }
+
+  /// A new file with just these notes takes this one's place.
+  func rewritten(
+    _ notes: Notes, in directory: String, on fs: any FileSystem
+  ) throws(FileError) -> NotesFile {
+    let fresh = path + ".new"
+    do throws(FileError) { try fs.remove(fresh) } catch where error.code == Self.missingFile {}
+    var file = NotesFile(path: path, handle: try fs.open(fresh, .create), end: 0)
+    try file.append(notes.all, on: fs)
+    try fs.synchronize(file.handle)
+    try fs.rename(fresh, to: path)
+    try fs.synchronizeDirectory(directory)
+    fs.close(handle)
+    return file
+  }
+
+  mutating func append(_ notes: [Note], on fs: any FileSystem) throws(FileError) {
+    guard !notes.isEmpty else { return }
+    var bytes = [UInt8](repeating: 0, count: notes.count * NotesFile.entrySize)
+    let result = bytes.withUnsafeMutableBytes { out -> Result<Void, FileError> in
+      for (index, note) in notes.enumerated() {
+        let start = index * NotesFile.entrySize
+        NotesFile.encode(note, into: .init(rebasing: out[start..<(start + NotesFile.entrySize)]))
+      }
+      do throws(FileError) {
+        return .success(try fs.write(handle, UnsafeRawBufferPointer(out), at: end))
+      } catch { return .failure(error) }
+    }
+    try result.get()
+    end += UInt64(bytes.count)
+  }
+
+  func synchronize(on fs: any FileSystem) throws(FileError) { try fs.synchronize(handle) }
+  func close(on fs: any FileSystem) { fs.close(handle) }
+
+  private static func encode(_ note: Note, into out: UnsafeMutableRawBufferPointer) {
+    let (kind, name, end): (UInt8, SegmentName, Offset) =
+      switch note {
+      case .durable(let name, let end): (1, name, end)
+      case .damaged(let name, let until): (2, name, until)
+      }
+    out.putLittle(magic, at: 0)
+    out[4] = kind
+    out[5] = name.log.rawValue
+    out.putLittle(name.node.value.high.byteSwapped, at: 8)
+    out.putLittle(name.node.value.low.byteSwapped, at: 16)
+    out.putLittle(name.serial.value, at: 24)
+    out.putLittle(name.nonce.value, at: 32)
+    out.putLittle(end.value, at: 40)
+    out.putLittle(XXH64.hash(UnsafeRawBufferPointer(out).part(0..<56)), at: 56)
+  }
+
+  private static func decode(_ bytes: UnsafeRawBufferPointer, _ log: LogKind) -> Note? {
+    guard bytes.little(0, as: UInt32.self) == magic,
+      XXH64.hash(bytes.part(0..<56)) == bytes.little(56, as: UInt64.self),
+      bytes[5] == log.rawValue
+    else { return nil }
+    let id = ID128(
+      high: bytes.little(8, as: UInt64.self).byteSwapped,
+      low: bytes.little(16, as: UInt64.self).byteSwapped)
+    let name = SegmentName(
+      node: NodeID(id), log: log, serial: Serial(bytes.little(24)), nonce: Nonce(bytes.little(32)))
+    let end = Offset(bytes.little(40))
+    switch bytes[4] {
+    case 1: return .durable(name, end: end)
+    case 2: return .damaged(name, until: end)
+    default: return nil
+    }
+  }
+
+  /// ENOENT is 2 on every system that we run on.
+  static let missingFile: Int32 = 2
+}

@@ -1,0 +1,109 @@
+// Keeps a damaged file aside. Its intact frames behind the damage are appended to the open segment
+// as facts and made durable first; then the valid prefix, copied, takes the file's place.
+
+extension Log {
+  /// Returns how many frames and records were salvaged, and where the damaged file is now.
+  func quarantine(
+    _ item: Salvage, visit: Visit
+  ) throws(LogError) -> (frames: Int, records: Int, kept: String) {
+    let records = try salvage(item.scan, visit)
+    try commit()
+    let kept = try setAside(item)
+    return (item.scan.behind.count, records, kept)
+  }
+
+  private func salvage(_ scan: SegmentScan, _ visit: Visit) throws(LogError) -> Int {
+    var records = 0
+    try withWindow(scan.name, limit: scan.size) { window throws(LogError) in
+      var decoder = PayloadDecoder()
+      for item in scan.behind {
+        guard case .frame(let header, let bytes) = try frame(at: item.offset, of: scan.name, &window),
+          let raw = try? decoder.records(of: header, in: bytes), header.count > 0
+        else { continue }
+        records += Int(header.count)
+        for (batch, count) in batches(raw, Int(header.count)) {
+          let appended = try enqueue(batch, count: count)
+          var place = appended.first
+          var walker = RecordWalker(batch)
+          for _ in 0..<count {
+            guard let (kind, payload) = try? walker.next() else { break }
+            visit(place, kind, payload)
+            place.ordinal = place.ordinal + 1
+          }
+        }
+        try write()
+      }
+    }
+    return records
+  }
+
+  /// A frame's records as one batch if this log's limits allow it, else one by one.
+  private func batches(
+    _ raw: UnsafeRawBufferPointer, _ count: Int
+  ) -> [(UnsafeRawBufferPointer, Int)] {
+    if raw.count <= options.frameLimit { return [(raw, count)] }
+    var parts: [(UnsafeRawBufferPointer, Int)] = []
+    var walker = RecordWalker(raw)
+    var at = 0
+    for _ in 0..<count {
+      guard let (_, payload) = try? walker.next() else { break }
+      let end = at + Format.recordHeaderSize + payload.count
+      parts.append((raw.part(at..<end), 1))
+      at = end
+    }
+    return parts
+  }
+
+  private func setAside(_ item: Salvage) throws(LogError) -> String {
+    let scan = item.scan
+    let stem = directory + "/" + SegmentFileName.stem(scan.name)
+    let fresh = stem + SegmentFileName.freshSuffix
+    let kept = try LogError.io { () throws(FileError) in try freeName(stem) }
+    let notes =
+      [Note.damaged(scan.name, until: item.until)]
+      + (scan.header == nil ? [] : [.durable(scan.name, end: Offset(scan.end))])
+    do throws(FileError) {
+      if scan.header != nil { try copyPrefix(of: scan, to: fresh) }
+      try files.withLock { files throws(FileError) in
+        try files.notes?.append(notes, on: fs)
+        try files.notes?.synchronize(on: fs)
+      }
+      try fs.rename(scan.path, to: kept)
+      if scan.header != nil { try fs.rename(fresh, to: scan.path) }
+      try fs.synchronizeDirectory(directory)
+    } catch {
+      if error.isFull { throw .full(.disk(error)) }
+      throw .io(error)
+    }
+    return kept
+  }
+
+  private func freeName(_ stem: String) throws(FileError) -> String {
+    let taken = Set(try fs.list(directory).map { directory + "/" + $0 })
+    var path = stem + SegmentFileName.damagedSuffix
+    var number = 1
+    while taken.contains(path) {
+      path = stem + SegmentFileName.damagedSuffix + ".\(number)"
+      number += 1
+    }
+    return path
+  }
+
+  private func copyPrefix(of scan: SegmentScan, to path: String) throws(FileError) {
+    let source = try fs.open(scan.path, .read)
+    defer { fs.close(source) }
+    let target = try fs.open(path, .create)
+    defer { fs.close(target) }
+    var buffer = FlatBuffer(capacity: 1 << 20)
+    var at: UInt64 = 0
+    while at < scan.end {
+      let part = Int(min(UInt64(buffer.capacity), scan.end - at))
+      let space = UnsafeMutableRawBufferPointer(rebasing: buffer.space[0..<part])
+      buffer.setCount(try fs.read(source, into: space, at: at))
+      guard buffer.count > 0 else { throw FileError(.read, scan.path, 5) }
+      try fs.write(target, buffer.bytes, at: at)
+      at += UInt64(buffer.count)
+    }
+    try fs.synchronize(target)
+  }
+}

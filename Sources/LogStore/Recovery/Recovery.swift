@@ -1,0 +1,171 @@
+// Carries out what RecoveryDecision says at start: reads every file, cuts, keeps aside, syncs. It
+// owns the order of these acts: nothing is said of what was recovered before it is synced, and a
+// damaged file is moved only after what was salvaged from it is durable elsewhere.
+
+struct Recovery: ~Copyable {
+  let directory: String
+  let fs: any FileSystem
+  let node: NodeID
+  let log: LogKind
+  let bugs: PlantedBugs
+
+  private(set) var scans: [SegmentScan] = []
+  private(set) var report = RecoveryReport()
+  private(set) var retirements = RetirementTable()
+  /// The highest serial of this node that any file or note names.
+  private(set) var highestSerial: Serial?
+  var notes = Notes()
+  /// Damage that this start found and that no note tells yet.
+  private(set) var freshDamage: [Note] = []
+  private var decoder = PayloadDecoder()
+
+  init(
+    _ directory: String, on fs: any FileSystem, node: NodeID, log: LogKind, bugs: PlantedBugs
+  ) {
+    self.directory = directory
+    self.fs = fs
+    self.node = node
+    self.log = log
+    self.bugs = bugs
+  }
+
+  func path(_ file: String) -> String { directory + "/" + file }
+
+  // MARK: reading
+
+  /// Reads every segment of the directory. `visit` gets each record that stands in an unbroken
+  /// chain; whatever is decided later, those stay.
+  mutating func scan(visit: SegmentScan.Visit) throws(LogError) {
+    let files = try LogError.io { () throws(FileError) in try fs.list(directory) }
+    for file in files {
+      guard let (name, suffix) = SegmentFileName.parse(file, log: log) else { continue }
+      note(serialOf: name)
+      if suffix == SegmentFileName.freshSuffix {
+        try LogError.io { () throws(FileError) in try fs.remove(path(file)) }
+      }
+      guard suffix == SegmentFileName.suffix else { continue }
+      var retirements = RetirementTable()
+      var count: UInt64 = 0
+      swap(&retirements, &self.retirements)
+      defer { swap(&retirements, &self.retirements) }
+      let scan = try SegmentScan.scan(name, path: path(file), on: fs, decoder: &decoder) {
+        count += 1
+        retirements.fold($1, $2, sequence: .zero)
+        visit($0, $1, $2)
+      }
+      report.records += count
+      report.bytes += scan.end
+      scans.append(scan)
+    }
+    for name in notes.durable.keys { note(serialOf: name) }
+    for name in notes.damaged.keys { note(serialOf: name) }
+  }
+
+  private mutating func note(serialOf name: SegmentName) {
+    guard name.node == node else { return }
+    highestSerial = max(highestSerial ?? name.serial, name.serial)
+  }
+
+  // MARK: deciding
+
+  /// How far `scan`'s segment was durable here, by everything that may be believed about it.
+  func believedEnd(_ scan: SegmentScan) -> UInt64 {
+    let noted = notes.durable[scan.name]?.value ?? 0
+    guard writtenHere(scan.name) else {
+      return bugs.contains(.foreignDurableEndsTrusted) ? max(noted, scan.testified) : noted
+    }
+    if bugs.contains(.corruptionTakenForTornTail) { return 0 }
+    let later = scans.first { $0.name.node == node && $0.header?.previous == scan.name.nonce }
+    return max(noted, scan.testified, later?.previousEnd ?? 0)
+  }
+
+  /// A copy that damage once cut short is healed from others, so its frames testify no more about
+  /// this disk than those of a copy of another's segment.
+  private func writtenHere(_ name: SegmentName) -> Bool {
+    name.node == node && notes.damaged[name] == nil
+  }
+
+  func finding(_ scan: SegmentScan) -> RecoveryFinding {
+    let tail: RecoveryFinding.Tail =
+      switch scan.tail {
+      case .nothing: .nothing
+      case .zeros: .zeros
+      case .damage: .damage
+      }
+    return RecoveryFinding(
+      writer: writtenHere(scan.name) ? .thisNode : .another,
+      header: scan.header == nil ? .unreadable : .intact, tail: tail,
+      reach: scan.end >= believedEnd(scan) ? .all : .short)
+  }
+
+  // MARK: acting
+
+  /// Cuts, removes and syncs. Returns the copies that the log starts with, and what is to be
+  /// salvaged.
+  mutating func settle() throws(LogError) -> (copies: [Copy], salvage: [Salvage]) {
+    var copies: [Copy] = []
+    var salvage: [Salvage] = []
+    for scan in scans {
+      let decision = finding(scan).decision
+      report.findings.append(entry(scan, decision))
+      var until = notes.damaged[scan.name]
+      switch decision {
+      case .keep:
+        try synchronize(scan, cut: false)
+      case .trim, .cutTornTail, .cutAndFetch:
+        try synchronize(scan, cut: true)
+      case .awaitHealing:
+        try synchronize(scan, cut: true)
+        let reached = max(until ?? .zero, Offset(believedEnd(scan)))
+        if reached != until { freshDamage.append(.damaged(scan.name, until: reached)) }
+        until = reached
+      case .quarantine:
+        until = max(until ?? .zero, Offset(max(believedEnd(scan), scan.behind.last?.header.end ?? 0)))
+        salvage.append(Salvage(scan: scan, index: report.findings.count - 1, until: until ?? .zero))
+      case .discard:
+        try LogError.io { () throws(FileError) in try fs.remove(scan.path) }
+      }
+      if let until, until > Offset(scan.end), decision == .keep { report.unhealed.append(scan.name) }
+      guard decision != .discard, scan.header != nil else { continue }
+      copies.append(Copy(end: scan.ends, damagedUntil: until))
+    }
+    if !bugs.contains(.recoveredUnsynced) {
+      try LogError.io { () throws(FileError) in try fs.synchronizeDirectory(directory) }
+    }
+    return (copies, salvage)
+  }
+
+  private func entry(
+    _ scan: SegmentScan, _ decision: RecoveryDecision
+  ) -> RecoveryReport.Finding {
+    var finding = RecoveryReport.Finding(
+      segment: scan.name, decision: decision, end: Offset(scan.end), behind: scan.size - scan.end,
+      durable: Offset(believedEnd(scan)))
+    if case .damage(let fault) = scan.tail { finding.fault = fault }
+    return finding
+  }
+
+  private func synchronize(_ scan: SegmentScan, cut: Bool) throws(LogError) {
+    if bugs.contains(.recoveredUnsynced) && !cut { return }
+    try LogError.io { () throws(FileError) in
+      let handle = try fs.open(scan.path, .update)
+      defer { fs.close(handle) }
+      if cut { try fs.truncate(handle, to: scan.end) }
+      if !bugs.contains(.recoveredUnsynced) { try fs.synchronize(handle) }
+    }
+  }
+
+  mutating func salvaged(_ item: Salvage, frames: Int, records: Int, kept: String) {
+    report.findings[item.index].salvagedFrames = frames
+    report.findings[item.index].salvagedRecords = records
+    report.findings[item.index].quarantine = kept
+  }
+}
+
+/// A damaged file: what is to be taken from it, and how far its segment once reached.
+struct Salvage: Sendable {
+  var scan: SegmentScan
+  /// Its entry in the report.
+  var index: Int
+  var until: Offset
+}
