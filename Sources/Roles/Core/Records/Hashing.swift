@@ -53,6 +53,8 @@ public struct RunningHash: Sendable {
 
 /// Gathers length-prefixed fields (8 bytes little-endian, then the bytes) for one hash.
 struct FieldHash {
+  private var hasher = RunningHash()
+  /// Gathered, not hashed yet.
   private var bytes: [UInt8] = []
 
   /// `purpose` keeps hashes of different things apart even if their fields are equal.
@@ -68,6 +70,7 @@ struct FieldHash {
   mutating func append(_ field: UnsafeRawBufferPointer) {
     append(UInt64(field.count))
     bytes.append(contentsOf: field)
+    if bytes.count > 1 << 16 { drain() }
   }
 
   mutating func append(_ field: [UInt8]) { field.withUnsafeBytes { append($0) } }
@@ -84,7 +87,16 @@ struct FieldHash {
     withUnsafeBytes(of: words) { append($0) }
   }
 
-  var value: Hash256 { Hash256.of(bytes) }
+  private mutating func drain() {
+    bytes.withUnsafeBytes { hasher.update($0) }
+    bytes.removeAll(keepingCapacity: true)
+  }
+
+  var value: Hash256 {
+    var copy = self
+    copy.drain()
+    return copy.hasher.value
+  }
 }
 
 extension ID128 {
