@@ -1,0 +1,95 @@
+import LogStore
+
+// What must not be: another history under a name of ours, or under anybody's; and retirement, which
+// ends a name. The core only tells: sealing, a new identity and appending are the engine's.
+
+extension Replicator {
+  /// Once: what comes after the first conflict adds nothing.
+  mutating func raise(_ found: IdentityConflict) {
+    guard conflict == nil else { return }
+    conflict = found
+    emit(.identityConflict(found))
+  }
+
+  /// A peer's word on a segment of ours. False if it can't be.
+  mutating func examineOwn(_ their: SegmentEnd) -> Bool {
+    guard let newest = vector.newest(of: their.name.owner) else { return true }
+    guard let ours = vector.end(of: their.name) else {
+      if their.name.serial < newest.name.serial || retirements.contains(their.name) {
+        return true
+      }
+      raise(.unknownSegment(their.name))
+      return false
+    }
+    if their.name == newest.name && their.end > ours.end {
+      raise(.bytesBeyondEnd(their.name, theirs: their.end, ours: ours.end))
+      return false
+    }
+    if their.end == ours.end && their.chain != ours.chain {
+      raise(.otherBytes(their.name))
+      return false
+    }
+    return true
+  }
+
+  mutating func examineFloor(_ owner: Owner, _ floor: Serial) {
+    guard owner.node == local.node, let newest = vector.newest(of: owner) else { return }
+    if floor > newest.name.serial.next { raise(.floorAhead(owner, floor: floor)) }
+  }
+
+  /// Two intact histories under one name: both stay where they are.
+  mutating func diverged(_ name: SegmentName, from peer: PeerInfo?) {
+    if name.node == local.node { raise(.otherBytes(name)) }
+    outbox.remove(name)
+    pulls.finish(name)
+    if view?.refused.insert(name).inserted == true {
+      let place = peer.map { "at \($0.address)" } ?? "at a peer"
+      note("\(name) has other bytes \(place) than here: its writer was cloned or restored")
+    }
+    if catchUp.excuse(name) { emit(.caughtUp) }
+  }
+
+  // MARK: - Retirement
+
+  /// A peer refuses a segment with a record that says why.
+  mutating func learnedRetired(_ name: SegmentName, by record: Record) {
+    if catchUp.excuse(name) { emit(.caughtUp) }
+    guard !retirements.contains(name) else { return }
+    guard (1...3).contains(record.kind.value) else {
+      note(
+        "\(name) was refused as retired with a record of kind \(record.kind), which can't say so")
+      return
+    }
+    if appended.count >= 4096 { appended.removeAll() }
+    if appended.insert(name).inserted { emit(.appendRetired(record, for: name)) }
+    sealIfOpen(name)
+  }
+
+  /// Our own log knows it now.
+  mutating func learnedRetired(_ segment: RetiredSegment) {
+    retirements.insert(segment)
+    appended.remove(segment.name)
+    outbox.remove(segment.name)
+    sealIfOpen(segment.name)
+    if catchUp.excuse(segment.name) { emit(.caughtUp) }
+  }
+
+  mutating func learnedFloor(_ floor: OwnerFloor) {
+    retirements.insert(floor)
+    vector.raiseFloor(of: floor.owner, to: floor.floor)
+    for end in vector.group(of: floor.owner)?.ends ?? []
+    where end.name.serial < floor.floor {
+      outbox.remove(end.name)
+      sealIfOpen(end.name)
+    }
+    examineFloor(floor.owner, floor.floor)
+    if catchUp.excuse(below: floor.floor, of: floor.owner) { emit(.caughtUp) }
+  }
+
+  private mutating func sealIfOpen(_ name: SegmentName) {
+    guard name.node == local.node, vector.newest(of: name.owner)?.name == name,
+      sealed.insert(name).inserted
+    else { return }
+    emit(.sealOpenSegment(name.log))
+  }
+}
