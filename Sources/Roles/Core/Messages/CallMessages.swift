@@ -18,12 +18,18 @@ public struct ClientRequest: Hashable, Sendable {
   public var wantsResults = false
   /// Counters whose result the client holds in memory or on disk already.
   public var have: [ClosedRange<CallCounter>] = []
-  /// Only results of these counters are wanted; empty for all.
+  /// Only results of these counters are wanted; empty for all. The last range may be open: it then
+  /// ends at 2^64 - 1. A counter that is named here is answered although it was collected: a
+  /// relaunched program asks for what an earlier run has seen.
   public var wanted: [ClosedRange<CallCounter>] = []
   /// At most so many bytes of results (at least one result is sent); 0 for the default 4 MiB.
   public var resultBytes: UInt64 = 0
   /// Known coordinators' addresses, merged at both ends.
   public var coordinators: [String] = []
+  /// Ask for `digestsHash`: the client has just come to this coordinator and compares once.
+  public var wantsHash = false
+  /// Ask for the digests of the calls from this counter on, one page; 0 asks for none.
+  public var digestsFrom = CallCounter.zero
 
   public init(session: SessionName) { self.session = session }
 }
@@ -35,7 +41,8 @@ public struct ClientResponse: Hashable, Sendable {
   public var safeThrough = CallCounter.zero
   /// All control records (all but Submitted) of the request are durable at that many nodes too.
   public var controlsSafe = false
-  /// Running SHA-256 over the digests from `hashFrom` to `acceptedThrough` (32 bytes a digest).
+  /// Running SHA-256 over the digests from `hashFrom` to `acceptedThrough` (32 bytes a digest);
+  /// released counters are left out, of two digests of one counter the lesser stands.
   public var hashFrom = CallCounter.zero
   public var digestsHash: Hash256?
   /// Finished records of calls that are neither cancelled nor collected.
@@ -50,8 +57,23 @@ public struct ClientResponse: Hashable, Sendable {
   /// Another incarnation speaks under this session.
   public var conflictingIncarnation = false
   public var refusal: Refusal?
+  /// One page of known digests from the request's `digestsFrom` on, ascending by counter; two
+  /// entries of one counter stand one after the other. Released counters are left out.
+  public var digests: [CallDigest] = []
+  /// `digests` is complete up to here; 0 if none were asked for.
+  public var digestsThrough = CallCounter.zero
 
   public init() {}
+}
+
+public struct CallDigest: Hashable, Sendable {
+  public static let pageLimit = 8192
+  public var counter: CallCounter
+  public var digest: Digest
+  public init(counter: CallCounter, digest: Digest) {
+    self.counter = counter
+    self.digest = digest
+  }
 }
 
 /// Why a request was not carried out. Nothing of it is durable unless said so.
@@ -82,7 +104,8 @@ public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A server's heartbeat and pull for work in one: answered when there is work, news about its tasks
-/// or when `poll` has passed. At most one is under way at a time.
+/// or when `poll` has passed. At most two are under way at a time: one with a greater `sequence`
+/// supersedes the one that waits, which is answered at once (the server wants more than it said).
 public struct ServerRequest: Hashable, Sendable {
   public var server: NodeID
   public var incarnation: UInt64 = 0
