@@ -1,0 +1,74 @@
+import LogStore
+import ReplicationCore
+
+// Who is there: servers heard of, suspected when they were silent for too long, taken back when they
+// are heard again. Suspicion is an opinion; what hangs on it is only where else a call is run.
+
+/// A server's place in the order of silence, the longest silent first.
+struct Silence: Hashable, Comparable, Sendable {
+  var since: Instant
+  var server: NodeID
+  static func < (a: Silence, b: Silence) -> Bool {
+    a.since != b.since ? a.since < b.since : a.server < b.server
+  }
+}
+
+extension Coordinator {
+  /// False if there is no room for another server.
+  mutating func hear(_ server: NodeID) -> Bool {
+    if let entry = servers[server] {
+      silence.remove(Silence(since: entry.lastHeard, server: server))
+    } else {
+      guard makeRoom() else { return false }
+      servers[server] = ServerEntry()
+    }
+    servers[server]?.lastHeard = now
+    silence.insert(Silence(since: now, server: server))
+    if agenda.instant(of: .server(server)) == nil {
+      agenda.set(.server(server), at: now + settings.suspicionTimeout)
+    }
+    guard let entry = servers[server], entry.suspected,
+      !settings.plantedBugs.contains(.keepsSuspicions)
+    else { return true }
+    servers[server]?.suspected = false
+    note("server \(name(of: server)) is back")
+    reconsiderTasks(of: server)
+    return true
+  }
+
+  /// The alarm was set when the server was heard once; it may have been heard since.
+  mutating func checkSilence(of server: NodeID) {
+    guard let entry = servers[server], !entry.suspected else { return }
+    let due = entry.lastHeard + settings.suspicionTimeout
+    guard due <= now else { return agenda.set(.server(server), at: due) }
+    servers[server]?.suspected = true
+    note("server \(name(of: server)) is suspected: not heard for \(now - entry.lastHeard)")
+    if entry.poll != nil { answer(server) }
+    reconsiderTasks(of: server)
+  }
+
+  /// Those that it was given by this start, and those that it reported, whoever gave them.
+  private mutating func reconsiderTasks(of server: NodeID) {
+    guard let entry = servers[server] else { return }
+    for task in entry.reported.union(entry.sent.keys).sorted() { reconsider(task) }
+  }
+
+  /// Forgets the server that was silent longest if the table is full; only a suspected one goes.
+  private mutating func makeRoom() -> Bool {
+    guard servers.count >= settings.serverLimit else { return true }
+    guard let oldest = silence.first, let entry = servers[oldest.server], entry.suspected else {
+      return false
+    }
+    silence.remove(oldest)
+    agenda.cancel(.server(oldest.server))
+    for task in entry.reported where reporters[task] == oldest.server { reporters[task] = nil }
+    servers[oldest.server] = nil
+    return true
+  }
+
+  /// For people.
+  func name(of server: NodeID) -> String {
+    guard let host = servers[server]?.host, !host.isEmpty else { return server.short }
+    return "\(host) (\(server.short))"
+  }
+}
