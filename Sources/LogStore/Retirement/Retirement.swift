@@ -8,6 +8,8 @@ extension RecordKind {
   public static let closed = RecordKind(3)
   /// Kinds up to this one are LogStore's, known or not.
   static let lastOfLogStore: UInt16 = 15
+  /// Whether the log itself folds such records.
+  public var isLogStores: Bool { value <= RecordKind.lastOfLogStore }
 }
 
 public enum Retirement: Hashable, Sendable {

@@ -40,6 +40,18 @@ public struct RetirementTable: Hashable, Sendable {
   /// Retired by name, above their floors; sorted.
   public var retired: [SegmentName] { exceptions.keys.sorted() }
 
+  /// The same with the records that say so.
+  public var retiredRecords: [(name: SegmentName, record: Record)] {
+    retired.compactMap { name in exceptions[name].map { (name, $0.record) } }
+  }
+
+  /// All floors with the records that say so, sorted by owner.
+  public var floorRecords: [(node: NodeID, log: LogKind, below: Serial, record: Record)] {
+    floors.keys.sorted().compactMap { owner in
+      floors[owner].map { (owner.node, owner.log, $0.0, $0.1.record) }
+    }
+  }
+
   /// Closed serials above the floor; sorted.
   public func closed(of node: NodeID, _ log: LogKind) -> [Serial] {
     (closed[Owner(node: node, log: log)] ?? [:]).keys.sorted()

@@ -38,7 +38,15 @@ enum TransferStep: Sendable {
   case keepManifest(ArchiveManifest)
   case keepChunk(ArchiveID, UInt64, [UInt8])
   /// The transfer has ended: an upload is durable there, a download is complete here.
-  case done(TransferKey, succeeded: Bool)
+  case done(TransferKey, TransferEnd)
+}
+
+enum TransferEnd: Hashable, Sendable {
+  case completed
+  /// Every address answered that it doesn't have it.
+  case absent
+  /// For people.
+  case failed(String)
 }
 
 struct ArchiveTransfers: Sendable {
@@ -56,6 +64,8 @@ struct ArchiveTransfers: Sendable {
     var asking = false
     /// Addresses that failed since the last progress.
     var failures = 0
+    /// Those of them that answered that they don't have it.
+    var absences = 0
     var retryAt: Instant?
     /// Ends with a failure after every address failed once, or goes on for ever.
     var givesUp: Bool
@@ -93,7 +103,7 @@ struct ArchiveTransfers: Sendable {
     _ archive: ArchiveID, from addresses: [String], for owner: TransferOwner, givesUp: Bool
   ) -> [TransferStep] {
     let key = TransferKey(owner: owner, archive: archive, uploads: false)
-    guard !addresses.isEmpty else { return [.done(key, succeeded: false)] }
+    guard !addresses.isEmpty else { return [.done(key, .failed("no other coordinator is known"))] }
     if var old = transfers[key] {
       old.addresses = addresses
       transfers[key] = old
@@ -121,24 +131,24 @@ struct ArchiveTransfers: Sendable {
     switch message {
     case .archiveOfferReply(let reply) where question.key.uploads && question.chunk == nil:
       transfer.asking = false
-      if reply.refusal != nil { return failed(question, at: now) }
+      if let refusal = reply.refusal { return failed(question, refusal.text, at: now) }
       transfer.failures = 0
       if reply.durable {
         transfers[question.key] = nil
-        return [.done(question.key, succeeded: true)]
+        return [.done(question.key, .completed)]
       }
       transfer.rest = reply.missing.sorted(by: >)
       transfers[question.key] = transfer
       return proceed(question.key)
     case .archivePutReply(let reply) where question.key.uploads && question.chunk != nil:
-      if reply.refusal != nil { return failed(question, at: now) }
+      if let refusal = reply.refusal { return failed(question, refusal.text, at: now) }
       if let chunk = question.chunk { transfer.underWay.remove(chunk) }
       transfer.failures = 0
       transfers[question.key] = transfer
       return proceed(question.key)
     case .archiveGetReply(let reply) where !question.key.uploads:
       return received(question, reply, lacking: lacking, at: now)
-    default: return failed(question, at: now)
+    default: return failed(question, "an answer of another kind", at: now)
     }
   }
 
@@ -146,8 +156,10 @@ struct ArchiveTransfers: Sendable {
     _ question: TransferQuestion, _ reply: ArchiveGetReply,
     lacking: (ArchiveManifest) -> [UInt64], at now: Instant
   ) -> [TransferStep] {
-    guard var transfer = transfers[question.key], reply.refusal == nil else {
-      return failed(question, at: now)
+    guard var transfer = transfers[question.key] else { return [] }
+    if let refusal = reply.refusal {
+      if refusal.code == .notFound { transfers[question.key]?.absences += 1 }
+      return failed(question, refusal.text, at: now)
     }
     var steps: [TransferStep] = []
     if let chunk = question.chunk {
@@ -155,7 +167,7 @@ struct ArchiveTransfers: Sendable {
       steps.append(.keepChunk(question.key.archive, chunk, reply.bytes))
     } else {
       guard let manifest = reply.manifest, manifest.id == question.key.archive else {
-        return failed(question, at: now)
+        return failed(question, "another archive's manifest came", at: now)
       }
       transfer.asking = false
       transfer.manifest = manifest
@@ -167,6 +179,7 @@ struct ArchiveTransfers: Sendable {
       }
     }
     transfer.failures = 0
+    transfer.absences = 0
     transfers[question.key] = transfer
     return steps + proceed(question.key)
   }
@@ -174,10 +187,14 @@ struct ArchiveTransfers: Sendable {
   /// The store refused a chunk: it isn't what the manifest says. Another address may do better.
   mutating func spoiled(_ archive: ArchiveID, at now: Instant) -> [TransferStep] {
     let keys = transfers.keys.filter { $0.archive == archive && !$0.uploads }.sorted()
-    return keys.flatMap { failed(TransferQuestion(key: $0, chunk: nil), at: now) }
+    return keys.flatMap {
+      failed(TransferQuestion(key: $0, chunk: nil), "a chunk came spoiled", at: now)
+    }
   }
 
-  mutating func failed(_ question: TransferQuestion, at now: Instant) -> [TransferStep] {
+  mutating func failed(
+    _ question: TransferQuestion, _ reason: String, at now: Instant
+  ) -> [TransferStep] {
     guard var transfer = transfers[question.key] else { return [] }
     transfer.failures += 1
     transfer.turn += 1
@@ -185,7 +202,8 @@ struct ArchiveTransfers: Sendable {
     transfer.underWay = []
     if transfer.givesUp, transfer.failures >= transfer.addresses.count {
       transfers[question.key] = nil
-      return [.done(question.key, succeeded: false)]
+      let absent = transfer.absences >= transfer.addresses.count
+      return [.done(question.key, absent ? .absent : .failed(reason))]
     }
     transfer.retryAt = now + Self.retryDelay
     transfers[question.key] = transfer
@@ -232,7 +250,7 @@ struct ArchiveTransfers: Sendable {
     if transfer.underWay.isEmpty, transfer.rest.isEmpty, !transfer.asking {
       guard key.uploads else {
         transfers[key] = nil
-        return steps + [.done(key, succeeded: true)]
+        return steps + [.done(key, .completed)]
       }
       transfer.asking = true
       steps.append(question(key, transfer))

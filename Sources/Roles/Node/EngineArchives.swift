@@ -92,7 +92,7 @@ extension NodeEngine {
       }
     case .keepManifest(let manifest): keep(manifest)
     case .keepChunk(let archive, let index, let bytes): keep(bytes, index, archive)
-    case .done(let key, let succeeded): ended(key, succeeded)
+    case .done(let key, let ending): ended(key, ending)
     }
   }
 
@@ -119,20 +119,34 @@ extension NodeEngine {
     run(transfers.spoiled(archive, at: now))
   }
 
-  private mutating func ended(_ key: TransferKey, _ succeeded: Bool) {
+  private mutating func ended(_ key: TransferKey, _ end: TransferEnd) {
     let id = key.archive
-    switch (key.owner, key.uploads, succeeded) {
-    case (.client, true, true): events.append(.client(.archiveStored(id)))
-    case (.client, true, false):
-      events.append(.client(.archiveFailed(id, reason: "the coordinator did not take it")))
-    case (.client, false, _): break
-    case (.server, true, true): events.append(.server(.archiveStored(id)))
-    case (.server, true, false):
-      events.append(.server(.archiveFailed(id, reason: "the coordinator did not take it")))
-    case (.server, false, true): events.append(.server(.archiveFetched(id)))
-    case (.server, false, false):
-      events.append(.server(.archiveUnavailable(id, reason: "no coordinator has it now")))
-    case (.coordinator, _, _): archivesAdvanced()
+    switch (key.owner, key.uploads) {
+    case (.client, true): events.append(.client(clientEvent(id, end)))
+    case (.server, true): events.append(.server(putEvent(id, end)))
+    case (.server, false):
+      switch end {
+      case .completed: events.append(.server(.archiveFetched(id)))
+      case .absent: events.append(.server(.archiveUnavailable(id, isAbsent: true)))
+      case .failed: events.append(.server(.archiveUnavailable(id, isAbsent: false)))
+      }
+    case (.client, false), (.coordinator, _): archivesAdvanced()
+    }
+  }
+
+  private func clientEvent(_ id: ArchiveID, _ end: TransferEnd) -> Client.Event {
+    switch end {
+    case .completed: .archiveStored(id)
+    case .absent: .archiveFailed(id, reason: "it is not held here any more")
+    case .failed(let reason): .archiveFailed(id, reason: reason)
+    }
+  }
+
+  private func putEvent(_ id: ArchiveID, _ end: TransferEnd) -> Server.Event {
+    switch end {
+    case .completed: .archiveStored(id)
+    case .absent: .archiveNotStored(id, reason: "it is not held here any more")
+    case .failed(let reason): .archiveNotStored(id, reason: reason)
     }
   }
 
@@ -141,7 +155,7 @@ extension NodeEngine {
     let key = TransferKey(owner: owner, archive: id, uploads: true)
     guard let manifest = archives.manifest(of: id.raw), archives.isComplete(id.raw) else {
       outputs.append(.note("archive \(id) is to be sent, but is not held here"))
-      ended(key, false)
+      ended(key, .absent)
       return
     }
     if isLocal(address) {
@@ -155,7 +169,7 @@ extension NodeEngine {
   mutating func fetch(_ id: ArchiveID, from address: String, for owner: TransferOwner) {
     let key = TransferKey(owner: owner, archive: id, uploads: false)
     if archives.isComplete(id.raw) {
-      ended(key, true)
+      ended(key, .completed)
     } else if isLocal(address) {
       needArchive(id)
       run(transfers.download(id, from: otherCoordinators, for: owner, givesUp: true))
@@ -167,7 +181,7 @@ extension NodeEngine {
   // MARK: for the coordinator core
 
   private var otherCoordinators: [String] {
-    (replicator?.ringView.addresses ?? []).filter { !isLocal($0) }
+    (replicator?.coordinatorAddresses ?? []).filter { !isLocal($0) }
   }
 
   mutating func needArchive(_ id: ArchiveID) {

@@ -117,14 +117,13 @@ extension NodeEngine {
     }
   }
 
-  mutating func load(_ positions: [Position]) {
-    let records = positions.map { position -> Record? in
+  mutating func load(_ positions: [Position]) -> [Record?] {
+    positions.map { position in
       do throws(LogError) { return try facts.record(at: position) } catch {
         outputs.append(.note("a logged record can't be read again: \(error)"))
         return nil
       }
     }
-    events.prepend(.client(.loaded(records)))
   }
 
   /// The log that a segment belongs to.

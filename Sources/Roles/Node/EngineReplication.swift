@@ -106,25 +106,69 @@ extension NodeEngine {
 
   mutating func updateRing() {
     guard let replicator else { return }
-    let view = RingView(replicator.ringView, address: settings.address)
+    let status = replicator.status
+    var view = RingView()
+    view.position = status.ring.firstIndex { $0.node == status.local.node } ?? 0
+    view.size = status.ring.count
+    view.listed = status.coordinators
+    view.addresses = replicator.coordinatorAddresses
+    view.peers = replicator.known.compactMap { entry in
+      entry.node.map {
+        RingView.Peer(
+          node: $0, start: entry.incarnation.map(Nonce.init),
+          suspected: replicator.suspects(entry.address))
+      }
+    }
     guard view != lastRing else { return }
     lastRing = view
     events.append(.coordinator(.ring(view)))
   }
 
+  /// For `rpcv grid`.
+  func coordinatorSummaries() -> [CoordinatorSummary] {
+    guard let replicator else { return [] }
+    let status = replicator.status
+    var own = CoordinatorSummary(address: settings.address)
+    own.node = status.local.node
+    own.isSelf = true
+    var rows = [own]
+    let before = status.ring.firstIndex { $0.node == status.local.node }.map {
+      status.ring[($0 + status.ring.count - 1) % status.ring.count].route
+    }
+    for entry in replicator.known {
+      var row = CoordinatorSummary(address: entry.address)
+      row.node = entry.node
+      row.suspected = replicator.suspects(entry.address)
+      row.isSuccessor = status.successor?.route == entry.address
+      row.isPredecessor = before == entry.address
+      if row.isSuccessor { row.lagBytes = status.lag?.bytes ?? 0 }
+      if entry.hasAnswered { row.lastHeard = (now - entry.seen).wholeMilliseconds }
+      rows.append(row)
+    }
+    return rows
+  }
+
   mutating func noteRetirements(in batch: FactBatch) {
-    var names: [NodeID] = []
+    guard replicator != nil else { return }
     var retires = false
     for record in batch.records {
-      if record.kind.value <= RecordKind.lastOfLogStore { retires = true }
+      if record.kind.isLogStores { retires = true }
       if record.kind == .removed, case .removed(let removed)? = try? Fact.decode(record) {
-        names.append(removed.node)
+        events.append(.replicator(.removed(removed.node)))
       }
     }
-    for name in names { events.append(.replicator(.removed(name))) }
-    guard retires, replicator != nil else { return }
-    let table = facts.retirements
-    events.append(.replicator(.retired(RetiredSegment.all(in: table))))
-    events.append(.replicator(.floors(OwnerFloor.all(in: table))))
+    guard retires else { return }
+    events.append(.replicator(.retired(retiredSegments)))
+    events.append(.replicator(.floors(ownerFloors)))
+  }
+
+  var retiredSegments: [RetiredSegment] {
+    facts.retirements.retiredRecords.map { RetiredSegment(name: $0.name, record: $0.record) }
+  }
+
+  var ownerFloors: [OwnerFloor] {
+    facts.retirements.floorRecords.map {
+      OwnerFloor(owner: Owner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
+    }
   }
 }

@@ -33,10 +33,10 @@ extension NodeEngine {
   /// The coordinators' part of `rpcv grid`, and what a person should know of this node's disk.
   private func complete(_ summary: GridSummary) -> GridSummary {
     var grid = summary
-    grid.coordinators = replicator?.summaries(at: now) ?? []
+    grid.coordinators = coordinatorSummaries()
     grid.segments = UInt64(facts.vector().count + archives.log.vector().count)
     grid.bytes = facts.bytesUsed + archives.log.bytesUsed
-    grid.warnings += settings.recoveryWarnings
+    grid.warnings += recoveryWarnings
     for log in [facts, archives.log] {
       for end in log.vector() where log.isComplete(end.name) == false {
         grid.warnings.append(
@@ -51,7 +51,7 @@ extension NodeEngine {
   mutating func carryOut(_ directive: Client.Directive) {
     switch directive {
     case .append(let records): append(records, for: .client)
-    case .load(let positions): load(positions)
+    case .load(let positions): events.prepend(.client(.loaded(load(positions))))
     case .send(let id, let address, let request, let timeout):
       send(.clientRequest(request), to: address, for: .client(id), timeout)
     case .abandon(let id): abandon(.client(id))
@@ -63,6 +63,29 @@ extension NodeEngine {
     case .submitted, .refused, .result, .exhausted, .cancelled, .released, .diverged, .attached,
       .progress, .rejected, .conflict:
       outputs.append(.client(directive))
+    }
+  }
+
+  mutating func carryOut(_ directive: Server.Directive) {
+    switch directive {
+    case .append(let records): append(records, for: .server)
+    case .load(let positions): events.prepend(.server(.loaded(load(positions))))
+    case .poll(let id, let address, let request, let timeout):
+      send(.serverRequest(request), to: address, for: .server(id), timeout)
+    case .deliver(let id, let address, let request, let timeout):
+      send(.resultsRequest(request), to: address, for: .server(id), timeout)
+    case .abandon(let id): abandon(.server(id))
+    case .fetchArchive(let id, let address): fetch(id, from: address, for: .server)
+    case .putArchive(let id, let address): put(id, to: address, for: .server)
+    case .start(let task, let submitted): outputs.append(.startTask(task, submitted))
+    case .kill(let task): outputs.append(.killTask(task))
+    case .dropped: break
+    case .suspect(let address):
+      outputs.append(.note("coordinator \(address) does not answer; trying the next one"))
+    case .conflict:
+      outputs.append(.identityConflict("another server speaks under this node's identity"))
+    case .wakeAt(let instant): wakes[.server] = instant
+    case .note(let text): outputs.append(.note(text))
     }
   }
 }

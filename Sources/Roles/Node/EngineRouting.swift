@@ -61,9 +61,9 @@ extension NodeEngine {
     case (.client(let id), .clientResponse(let response)):
       events.prepend(.client(.response(id, response)))
     case (.server(let id), .serverResponse(let response)):
-      events.prepend(.server(.serverResponse(id, response)))
+      events.prepend(.server(.answer(id, response)))
     case (.server(let id), .resultsResponse(let response)):
-      events.prepend(.server(.resultsResponse(id, response)))
+      events.prepend(.server(.delivered(id, response)))
     case (.replicator(let id), .peerResponse(let bytes)):
       do throws(ProtoError) {
         events.prepend(.replicator(.response(id, try PeerResponse(decoding: bytes))))
@@ -85,7 +85,7 @@ extension NodeEngine {
     case .client(let id): events.prepend(.client(.failed(id)))
     case .server(let id): events.prepend(.server(.failed(id)))
     case .replicator(let id): events.prepend(.replicator(.failed(id, reason)))
-    case .transfer(let question): run(transfers.failed(question, at: now))
+    case .transfer(let question): run(transfers.failed(question, reason, at: now))
     }
   }
 

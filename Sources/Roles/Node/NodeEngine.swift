@@ -42,6 +42,10 @@ public struct NodeEngine: Sendable {
   var persisted = LogSequence.zero
   var lastVector: [SegmentEnd] = []
   var archiveNews = ArchiveNews()
+  var ringMayHaveChanged = false
+  var lastRing = RingView()
+  /// What recovery found wrong at this start, for people.
+  var recoveryWarnings: [String] = []
   var isLogFull = false
   var isPoisoned = false
 
@@ -142,9 +146,6 @@ public struct NodeEngine: Sendable {
     }
   }
 
-  var ringMayHaveChanged = false
-  var lastRing = RingView()
-
   private mutating func enqueue<Directive>(
     _ list: [Directive]?, _ wrap: (Directive) -> CoreDirective
   ) {
@@ -189,5 +190,12 @@ public struct NodeEngine: Sendable {
     outputs.append(.wake(at: next))
   }
 
-  func note(_ text: String) -> NodeOutput { .note(text) }
+  /// What is looked at once, when a turn's events are all delivered. True if that made new ones.
+  private mutating func finishTurn() -> Bool {
+    if ringMayHaveChanged {
+      ringMayHaveChanged = false
+      updateRing()
+    }
+    return !events.isEmpty
+  }
 }

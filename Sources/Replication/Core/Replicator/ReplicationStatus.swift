@@ -40,6 +40,13 @@ extension Replicator {
       fetching: pulls.underWay)
   }
 
+  /// Every known coordinator but this one, suspected or not, sorted by address.
+  public var known: [Membership.Entry] { membership.entries.filter { !$0.isSelf } }
+
+  public func suspects(_ address: String) -> Bool {
+    suspicions.contains { $0.address == address }
+  }
+
   /// The addresses of all known coordinators, for clients and servers.
   public var coordinatorAddresses: [String] { membership.shared }
 

@@ -98,6 +98,9 @@ public struct Replicator: Sendable {
     case .listed(let addresses):
       membership.list(addresses, at: self.now)
       refreshRing()
+    case .heardOf(let addresses):
+      membership.merge(addresses, at: self.now)
+      refreshRing()
     case .removed(let node): remove(node)
     case .doubted(let address):
       if detector.suspect(address) { refreshRing() }

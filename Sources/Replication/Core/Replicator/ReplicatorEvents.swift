@@ -3,17 +3,21 @@ import LogStore
 // What the engine tells the replication core, and what the core asks it to do. All of it is values;
 // the ids are counters of whoever draws them and mean nothing across a restart.
 
-/// One exchange that this core opened.
-public struct ExchangeID: Hashable, Comparable, Sendable {
+/// One exchange that a core opened: its request, and the response or failure that ends it. Drawn from
+/// a counter of that core, never twice in its life.
+public struct ExchangeID: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var value: UInt64
   public init(_ value: UInt64) { self.value = value }
   public static func < (a: ExchangeID, b: ExchangeID) -> Bool { a.value < b.value }
+  public var description: String { String(value) }
 }
 
 /// One request of a peer, drawn by the transport, which delivers the reply by it.
-public struct RequestToken: Hashable, Sendable {
+public struct RequestToken: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var value: UInt64
   public init(_ value: UInt64) { self.value = value }
+  public static func < (a: RequestToken, b: RequestToken) -> Bool { a.value < b.value }
+  public var description: String { "request \(value)" }
 }
 
 public struct ReadID: Hashable, Sendable {
@@ -108,6 +112,8 @@ extension Replicator {
     case floors([OwnerFloor])
     /// The operator's list of coordinators, whole.
     case listed([String])
+    /// Addresses that clients and servers know.
+    case heardOf([String])
     /// A Removed fact.
     case removed(NodeID)
     /// Suspect this address without evidence.

@@ -1,0 +1,36 @@
+import LogStore
+import ReplicationCore
+import RolesCore
+
+// What a node is started with: which roles it has and their settings. Values only.
+
+public struct NodeSettings: Sendable {
+  /// Stands for "this very process" in lists of coordinators of an embedded grid.
+  public static let localAddress = "local"
+
+  /// Where the coordinator wants to be reached, host:port; `localAddress` if nowhere.
+  public var address = NodeSettings.localAddress
+  /// Known coordinators, the preferred one first.
+  public var coordinators: [String] = []
+  public var coordinator: CoordinatorSettings?
+  public var replication = ReplicationSettings()
+  public var server: (settings: ServerSettings, offer: Server.Offer)?
+  public var client: ClientSettings?
+  public var factsLog = LogOptions()
+  public var archivesLog = LogOptions()
+  /// For people; milliseconds since 1970.
+  public var wallTime: UInt64 = 0
+
+  public init() {
+    archivesLog.segmentLimit = 256 << 20
+  }
+
+  /// Facts that free space: they may use the log's reserve.
+  static let reserveKinds: Set<RecordKind> = [.released, .cancelled]
+
+  /// Under a quota new work is taken again only when some room has been made.
+  func isBelowHighWater(_ used: UInt64) -> Bool {
+    guard let capacity = factsLog.capacity else { return true }
+    return used + factsLog.reserve * 2 < capacity
+  }
+}
