@@ -37,10 +37,13 @@ public struct Client: Sendable {
   var missing = CounterRanges()
   /// Missing too, but failed as often as they may.
   var exhausted = CounterRanges()
+  /// Another result than the collected one was given: where in the outbox the collection was put
+  /// again.
+  var disputed: [CallCounter: UInt64] = [:]
   /// To be released with the next batch, and since when.
   var pendingRelease = CounterRanges()
   var pendingReleaseSince: Instant?
-  /// Cancels that wait for the call's digest.
+  /// Cancels that wait for the call's digest; only if attached.
   var pendingCancels = CounterRanges()
 
   // What the present coordinator knows.
@@ -60,7 +63,7 @@ public struct Client: Sendable {
   var toldProgress = Progress()
   var toldWake: Instant?
   var toldConflict = false
-  var toldAttached = CallCounter.zero
+  var toldAttached: CallCounter?
   var lastReleasedAnswer: [ClosedRange<CallCounter>] = []
 
   public init(_ settings: ClientSettings) {

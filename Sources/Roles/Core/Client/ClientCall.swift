@@ -11,8 +11,6 @@ struct ClientCall: Sendable {
   var isCancelled = false
   /// The result of the Collected in the own log.
   var collected: Hash256?
-  /// This run got the result.
-  var isDelivered = false
 }
 
 /// A record of this client's session in its own log.

@@ -13,7 +13,6 @@ extension Client {
     // The program has it: it need not come again.
     missing.remove(counter)
     exhausted.remove(counter)
-    calls[counter]?.isDelivered = true
     if settings.mode == .releaseOnCollection {
       release([counter...counter], at: now)
     } else if call.collected.map({ result < $0 }) ?? true {
@@ -28,6 +27,9 @@ extension Client {
     if !records.isEmpty {
       out.append(.append(records))
     } else if calls[counter] == nil {
+      guard attachment != nil else {
+        return out.append(.note("call \(counter) was not submitted, it can't be cancelled"))
+      }
       // Another program's call: its digest comes from the coordinator.
       pendingCancels.insert(counter)
     }
@@ -42,7 +44,7 @@ extension Client {
       records = []
     }
     if !records.isEmpty { out.append(.append(records)) }
-    if let attachment, !attachment.cancelsAll { self.attachment?.cancelsAll = true }
+    attachment?.cancelsAll = toldAttached == nil
   }
 
   /// None for a call that is unknown, collected (a cancellation would say nothing) or cancelled.

@@ -19,6 +19,8 @@ extension Client {
     var lastSync = Instant.zero
     /// Something happened that the next answer may tell of.
     var asksAgain = false
+    /// Submissions were sent again from here after a refusal.
+    var rewoundTo: CallCounter?
     /// Smaller after a refusal for size.
     var batchRecords = Int.max
   }
@@ -110,6 +112,7 @@ extension Client {
     contact = Contact()
     outbox.restart()
     history.restart()
+    disputed = [:]
     archives.restart()
     pace.reset()
   }
@@ -140,7 +143,7 @@ extension Client {
     }
     safeThrough = max(safeThrough, response.safeThrough)
     take(response.missingArchives, &out)
-    for record in response.results { takeResult(record, &out) }
+    for record in response.results { takeResult(record, at: now, &out) }
     for record in response.exhausted { takeExhausted(record, at: now, &out) }
   }
 

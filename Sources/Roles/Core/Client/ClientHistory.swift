@@ -33,6 +33,7 @@ struct DigestHistory: Sendable {
 extension Client {
   struct Attachment: Sendable {
     var wantsResults: Bool
+    /// Calls that become known are cancelled, until all are known once.
     var cancelsAll = false
     /// Digests up to here are known.
     var through = CallCounter.zero
@@ -49,7 +50,7 @@ extension Client {
   /// Where the next page of digests starts, if one is wanted now.
   func historyPage() -> CallCounter? {
     guard let rest = history.rest else { return nil }
-    if history.isUrgent || attachment != nil || !pendingCancels.isEmpty { return rest.lowerBound }
+    if history.isUrgent || attachment != nil { return rest.lowerBound }
     let (ahead, over) = submittedThrough.value.addingReportingOverflow(settings.digestsAhead)
     return over || rest.lowerBound.value <= ahead ? rest.lowerBound : nil
   }
@@ -66,9 +67,10 @@ extension Client {
     guard attachment != nil, history.rest == nil else { return }
     if let through = attachment?.through, through < contact.acceptedThrough {
       history.want(through.next...contact.acceptedThrough, urgently: true)
-    } else if toldAttached < contact.acceptedThrough || contact.acceptedThrough == .zero {
+    } else if toldAttached.map({ $0 < contact.acceptedThrough }) ?? true {
       toldAttached = contact.acceptedThrough
-      out.append(.attached(through: toldAttached))
+      attachment?.cancelsAll = false
+      out.append(.attached(through: contact.acceptedThrough))
     }
   }
 
@@ -134,7 +136,7 @@ extension Client {
           at: counter, known: known, submitted: call.digest, .coordinator(exchange.address), nil,
           &out)
       }
-    } else if attachment != nil || pendingCancels.contains(counter) {
+    } else if attachment != nil {
       adopt(known, counter)
     } else if appending?.counter != counter {
       history.expected[counter] = known

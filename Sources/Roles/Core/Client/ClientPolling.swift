@@ -16,6 +16,8 @@ extension Client {
     /// The coordinator knows calls that this run has not submitted.
     var isBehind = false
     var fruitless = 0
+    /// Results and failures that were news.
+    var taken: UInt64 = 0
     var exhaustedSince: Instant?
     /// Where the next question starts, when there are more ranges than fit.
     var rotation = 0
@@ -96,10 +98,10 @@ extension Client {
     _ exchange: PollExchange, _ response: ClientResponse, at now: Instant,
     _ out: inout [Directive]
   ) {
-    let before = missing
+    let before = pace.taken
     learn(response, acceptedAtStart: exchange.acceptedAtStart, at: now, &out)
     let isEarly = now < exchange.start + settings.poll / 2
-    if missing != before || !isEarly {
+    if pace.taken != before || !isEarly {
       pace.fruitless = 0
       pace.notBefore = .zero
       return
@@ -110,7 +112,7 @@ extension Client {
     pace.notBefore = now + pause
   }
 
-  mutating func takeResult(_ record: Record, _ out: inout [Directive]) {
+  mutating func takeResult(_ record: Record, at now: Instant, _ out: inout [Directive]) {
     let fact: Fact?
     do throws(ProtoError) { fact = try Fact.decode(record) } catch {
       out.append(.note("a result can't be read: \(error)"))
@@ -125,16 +127,13 @@ extension Client {
     guard missing.contains(counter) || exhausted.contains(counter), let call = calls[counter]
     else { return }
     guard isOwn(call, finished) else { return }
-    // A result that this client collected is the result, until the coordinator that knows of the
-    // collection gives another: then all copies of the first are lost.
-    if let collected = call.collected, collected != finished.result.hash,
-      !isHeld(.collected(counter))
-    {
-      return
+    if let collected = call.collected, collected != finished.result.hash {
+      guard isSettled(counter, at: now) else { return }
     }
     missing.remove(counter)
     exhausted.remove(counter)
-    calls[counter]?.isDelivered = true
+    disputed[counter] = nil
+    pace.taken += 1
     out.append(.result(finished.call, finished, record: record))
   }
 
@@ -146,8 +145,14 @@ extension Client {
       && alternatives[finished.call.counter]?.contains(finished.digest) == true
   }
 
-  /// The present coordinator knows all that this client said so far.
-  private func isHeld(_ key: ClientRecordKey) -> Bool { outbox.unheldCount == 0 }
+  /// What this client collected is the result. Only a coordinator that was told so and still gives
+  /// another one is believed: then all copies of the first are lost.
+  private mutating func isSettled(_ counter: CallCounter, at now: Instant) -> Bool {
+    if let number = disputed[counter] { return number < outbox.heldThrough }
+    disputed[counter] = outbox.end
+    outbox.append(.collected(counter), at: now)
+    return false
+  }
 
   mutating func takeExhausted(_ record: Record, at now: Instant, _ out: inout [Directive]) {
     let fact: Fact?
@@ -160,6 +165,7 @@ extension Client {
     else { return }
     guard missing.remove(failed.call.counter) else { return }
     exhausted.insert(failed.call.counter)
+    pace.taken += 1
     if pace.exhaustedSince == nil { pace.exhaustedSince = now }
     out.append(.exhausted(failed.call, failed))
   }

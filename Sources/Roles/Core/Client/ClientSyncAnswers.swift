@@ -10,6 +10,7 @@ extension Client {
   ) {
     contact.isKnown = true
     contact.batchRecords = Int.max
+    contact.rewoundTo = nil
     let lostItsDisk = response.acceptedThrough < exchange.acceptedAtStart
     learn(response, acceptedAtStart: exchange.acceptedAtStart, at: now, &out)
     if !lostItsDisk {
@@ -47,11 +48,14 @@ extension Client {
     case .gap:
       // Rewind to what it has, unless that is what was sent from.
       let next = response.acceptedThrough.next
-      guard let first = exchange.firstSubmission, next < first else {
+      guard let first = exchange.firstSubmission, next < first,
+        contact.rewoundTo != response.acceptedThrough
+      else {
         return leave(exchange.address, suspects: false, at: now, &out)
       }
       contact.acceptedThrough = response.acceptedThrough
       contact.heldThrough = response.acceptedThrough
+      contact.rewoundTo = response.acceptedThrough
       contact.isGreeted = false
     case .badRecord, .tooLarge:
       if exchange.records > 1 {
@@ -83,7 +87,7 @@ extension Client {
     for (index, key) in keys.enumerated() {
       if index < records.count, let record = records[index] {
         shelf.fill(key, record)
-      } else if shelf.holds(key) {
+      } else if shelf.holds(key), !shelf.useSpare(key) {
         out.append(.note("a record of this session can't be read from the client's log: \(key)"))
         shelf.remove(key)
         if case .submitted(let counter) = key { calls[counter]?.isLogged = false }

@@ -24,6 +24,11 @@ struct CoordinatorList: Sendable {
 
   var current: String? { addresses.isEmpty ? nil : addresses[index] }
 
+  /// The one so many places after the present one.
+  func address(_ offset: Int) -> String? {
+    addresses.isEmpty ? nil : addresses[(index + offset) % addresses.count]
+  }
+
   mutating func merge(_ others: [String]) {
     for address in others where addresses.count < settings.limit {
       guard !address.isEmpty, address.utf8.count <= settings.longestAddress else { continue }

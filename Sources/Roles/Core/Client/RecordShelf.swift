@@ -8,6 +8,9 @@ struct RecordShelf<Key: Hashable & Sendable>: Sendable {
   private struct Item: Sendable {
     var segment: Int32
     var ordinal: Ordinal
+    /// Where the same record stood before: should it be gone from here, it may be there.
+    var spareSegment: Int32 = -1
+    var spareOrdinal = Ordinal.zero
     var size: Int32
     var record: Record?
   }
@@ -32,9 +35,13 @@ struct RecordShelf<Key: Hashable & Sendable>: Sendable {
   /// Notes where the record stands; a record that was moved (drained) is noted anew.
   mutating func put(_ key: Key, _ record: Record, at position: Position) {
     let segment = index(of: position.segment)
-    if items[key] != nil {
-      items[key]?.segment = segment
-      items[key]?.ordinal = position.ordinal
+    if var item = items[key] {
+      guard item.segment != segment || item.ordinal != position.ordinal else { return }
+      item.spareSegment = item.segment
+      item.spareOrdinal = item.ordinal
+      item.segment = segment
+      item.ordinal = position.ordinal
+      items[key] = item
       return
     }
     let size = record.payload.count
@@ -44,6 +51,15 @@ struct RecordShelf<Key: Hashable & Sendable>: Sendable {
       cachedBytes += size
     }
     items[key] = item
+  }
+
+  /// It isn't where it was noted last: true if another place is left to try.
+  mutating func useSpare(_ key: Key) -> Bool {
+    guard let item = items[key], item.spareSegment >= 0 else { return false }
+    items[key]?.segment = item.spareSegment
+    items[key]?.ordinal = item.spareOrdinal
+    items[key]?.spareSegment = -1
+    return true
   }
 
   /// A loaded record; it is kept whatever the budget says: who loads bounds what it asks for.

@@ -1,0 +1,128 @@
+// The ends of tasks (Finished, Failed) that this server keeps until they are safe, and the state of
+// their journey. A record can be sent only with the proof that it is durable here.
+
+import DequeModule
+import LogStore
+
+struct HeldResults: Sendable {
+  enum State: Sendable {
+    /// Appended, not durable.
+    case logging
+    /// Durable, waits for the next delivery.
+    case ready
+    case underWay
+    /// The coordinator wants these archives first.
+    case needsArchives(Set<ArchiveID>)
+    /// Some coordinator holds it durably, or it was recovered: sent when it is asked for.
+    case offered
+  }
+
+  private struct Item: Sendable {
+    var state: State
+    var proof: Durable?
+  }
+
+  private var items: [TaskName: Item] = [:]
+  /// Oldest first, with the names of some that are gone.
+  private var order: Deque<TaskName> = []
+  private var ready: Deque<TaskName> = []
+  /// Tasks that wait for an archive, in the order in which they came to.
+  private var waitingFor: [ArchiveID: [TaskName]] = [:]
+
+  var count: Int { items.count }
+  func holds(_ task: TaskName) -> Bool { items[task] != nil }
+  func state(of task: TaskName) -> State? { items[task]?.state }
+
+  mutating func add(_ task: TaskName, _ state: State) {
+    guard items[task] == nil else { return }
+    items[task] = Item(state: state, proof: nil)
+    order.append(task)
+  }
+
+  /// It is durable: from now on it may be sent.
+  mutating func becameDurable(_ task: TaskName, _ proof: Durable) {
+    guard items[task] != nil else { return }
+    items[task]?.proof = proof
+    if case .logging? = items[task]?.state { makeReady(task) }
+  }
+
+  /// To be sent with the next delivery, unless it is not durable or on its way.
+  mutating func makeReady(_ task: TaskName) {
+    guard let item = items[task], item.proof != nil else { return }
+    if case .ready = item.state { return }
+    items[task]?.state = .ready
+    ready.append(task)
+  }
+
+  mutating func set(_ task: TaskName, _ state: State) {
+    guard items[task] != nil else { return }
+    items[task]?.state = state
+  }
+
+  mutating func drop(_ task: TaskName) -> Bool { items.removeValue(forKey: task) != nil }
+
+  var hasReady: Bool { !ready.isEmpty }
+
+  /// The next that waits, with the proof; it stays until `takeReady`.
+  mutating func peekReady(skipping count: Int) -> (TaskName, Durable)? {
+    while count < ready.count {
+      let task = ready[count]
+      if let item = items[task], case .ready = item.state, let proof = item.proof {
+        return (task, proof)
+      }
+      ready.remove(at: count)
+    }
+    return nil
+  }
+
+  mutating func takeReady(_ count: Int) {
+    for _ in 0..<count {
+      guard let task = ready.popFirst() else { return }
+      set(task, .underWay)
+    }
+  }
+
+  mutating func await(_ archives: [ArchiveID], for tasks: [TaskName]) {
+    let lacking = Set(archives)
+    for task in tasks { set(task, .needsArchives(lacking)) }
+    for archive in archives { waitingFor[archive, default: []] += tasks }
+  }
+
+  /// Those that waited for this archive alone are sent again.
+  mutating func archiveEnded(_ archive: ArchiveID) {
+    for task in waitingFor.removeValue(forKey: archive) ?? [] {
+      guard case .needsArchives(var lacking)? = items[task]?.state else { continue }
+      lacking.remove(archive)
+      if lacking.isEmpty { makeReady(task) } else { set(task, .needsArchives(lacking)) }
+    }
+  }
+
+  /// Another coordinator: what waited for the old one's archives is sent to it.
+  mutating func restart() {
+    let waiting = waitingFor.keys.sorted()
+    for archive in waiting {
+      for task in waitingFor[archive] ?? [] {
+        if case .needsArchives? = items[task]?.state { makeReady(task) }
+      }
+    }
+    waitingFor = [:]
+  }
+
+  /// At most so many names for a heartbeat. If there are more, the others come next time.
+  mutating func list(limit: Int) -> [TaskName] {
+    if order.count > 64 && order.count > items.count * 2 {
+      order = Deque(order.filter { items[$0] != nil })
+    }
+    var listed: [TaskName] = []
+    var examined = 0
+    let total = order.count
+    while examined < total, listed.count < limit, let task = order.popFirst() {
+      examined += 1
+      guard let item = items[task] else { continue }
+      order.append(task)
+      // What is not durable is not told.
+      if item.proof != nil { listed.append(task) }
+    }
+    return listed.sorted()
+  }
+}
