@@ -25,6 +25,7 @@ public enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
   case inUse(path: String)
   case notWritable(FileError)
   case badIdentity(path: String, reason: String)
+  case badArchive(Hash256, ArchiveFault)
 
   public var description: String {
     switch self {
@@ -49,6 +50,26 @@ public enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case .inUse(let path): "\(path) is in use by another process"
     case .notWritable(let error): "the directory can't be written: \(error)"
     case .badIdentity(let path, let reason): "\(path): \(reason); nothing was changed"
+    case .badArchive(let id, let fault): "archive \(id): \(fault)"
+    }
+  }
+}
+
+/// What is wrong with an archive or with what is asked of it.
+public enum ArchiveFault: Hashable, Sendable, CustomStringConvertible {
+  case unknown
+  case unsoundManifest
+  case unknownChunk(UInt64)
+  case missingChunk(UInt64)
+  case spoiledChunk(UInt64)
+
+  public var description: String {
+    switch self {
+    case .unknown: "it is not held here"
+    case .unsoundManifest: "sizes and hashes of its manifest don't belong together"
+    case .unknownChunk(let index): "no chunk \(index) is known of it"
+    case .missingChunk(let index): "chunk \(index) is not held here"
+    case .spoiledChunk(let index): "chunk \(index) is not what its hash says"
     }
   }
 }

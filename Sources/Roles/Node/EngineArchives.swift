@@ -12,14 +12,14 @@ extension NodeEngine {
   mutating func serve(_ offer: ArchiveOffer, as id: UInt64) {
     var answer = ArchiveOfferReply()
     do throws(LogError) {
-      answer.missing = try archives.offered(StoredManifest(offer.manifest), at: now.nanoseconds)
+      answer.missing = try archives.offered(offer.manifest, at: now.nanoseconds)
       outputs.append(.commitSoon(.archives))
     } catch {
       answer.refusal = refusal(error)
       reply(.archiveOfferReply(answer), to: id)
       return
     }
-    if answer.missing.isEmpty, !archives.isDurable(offer.manifest.id.raw) {
+    if answer.missing.isEmpty, !archives.isDurable(offer.manifest.id) {
       archiveNews.await(offer.manifest.id, id)
       return
     }
@@ -30,7 +30,7 @@ extension NodeEngine {
   mutating func serve(_ put: ArchivePut, as id: UInt64) {
     var answer = ArchivePutReply()
     do throws(LogError) {
-      guard try archives.put(put.bytes, as: put.index, of: put.id.raw) else {
+      guard try archives.put(put.bytes, as: put.index, of: put.id) else {
         answer.refusal = Refusal(.badRecord, "chunk \(put.index) is not what its manifest says")
         reply(.archivePutReply(answer), to: id)
         return
@@ -45,15 +45,15 @@ extension NodeEngine {
 
   mutating func serve(_ get: ArchiveGet, as id: UInt64) {
     var answer = ArchiveGetReply()
-    guard let manifest = archives.manifest(of: get.id.raw), archives.isComplete(get.id.raw) else {
+    guard let manifest = archives.manifest(of: get.id), archives.isComplete(get.id) else {
       answer.refusal = Refusal(.notFound, "archive \(get.id) is not held here")
       reply(.archiveGetReply(answer), to: id)
       return
     }
-    if get.wantsManifest { answer.manifest = ArchiveManifest(manifest) }
+    if get.wantsManifest { answer.manifest = manifest }
     do throws(LogError) {
       if get.index < UInt64(manifest.chunks.count) {
-        answer.bytes = try archives.chunk(get.index, of: get.id.raw)
+        answer.bytes = try archives.chunk(get.index, of: get.id)
       }
     } catch {
       answer.refusal = Refusal(.notFound, "chunk \(get.index) can't be read here: \(error)")
@@ -82,7 +82,7 @@ extension NodeEngine {
     case .sendChunk(let question, let address):
       let archive = question.key.archive
       do throws(LogError) {
-        let bytes = try archives.chunk(question.chunk ?? 0, of: archive.raw)
+        let bytes = try archives.chunk(question.chunk ?? 0, of: archive)
         send(
           .archivePut(ArchivePut(id: archive, index: question.chunk ?? 0, bytes: bytes)),
           to: address, for: .transfer(question), Self.archiveTimeout)
@@ -98,7 +98,7 @@ extension NodeEngine {
 
   private mutating func keep(_ manifest: ArchiveManifest) {
     do throws(LogError) {
-      _ = try archives.offered(StoredManifest(manifest), at: now.nanoseconds)
+      _ = try archives.offered(manifest, at: now.nanoseconds)
       outputs.append(.commitSoon(.archives))
     } catch {
       outputs.append(.note("archive \(manifest.id) is not stored: \(error)"))
@@ -108,7 +108,7 @@ extension NodeEngine {
 
   private mutating func keep(_ bytes: [UInt8], _ index: UInt64, _ archive: ArchiveID) {
     do throws(LogError) {
-      if try archives.put(bytes, as: index, of: archive.raw) {
+      if try archives.put(bytes, as: index, of: archive) {
         outputs.append(.commitSoon(.archives))
         return
       }
@@ -153,7 +153,7 @@ extension NodeEngine {
   /// A client's or server's archive goes to its coordinator, which may be this very process.
   mutating func put(_ id: ArchiveID, to address: String, for owner: TransferOwner) {
     let key = TransferKey(owner: owner, archive: id, uploads: true)
-    guard let manifest = archives.manifest(of: id.raw), archives.isComplete(id.raw) else {
+    guard let manifest = archives.manifest(of: id), archives.isComplete(id) else {
       outputs.append(.note("archive \(id) is to be sent, but is not held here"))
       ended(key, .absent)
       return
@@ -162,13 +162,13 @@ extension NodeEngine {
       archiveNews.await(id, for: owner)
       archivesAdvanced()
     } else {
-      run(transfers.upload(ArchiveManifest(manifest), to: address, for: owner))
+      run(transfers.upload(manifest, to: address, for: owner))
     }
   }
 
   mutating func fetch(_ id: ArchiveID, from address: String, for owner: TransferOwner) {
     let key = TransferKey(owner: owner, archive: id, uploads: false)
-    if archives.isComplete(id.raw) {
+    if archives.isComplete(id) {
       ended(key, .completed)
     } else if isLocal(address) {
       needArchive(id)
@@ -186,18 +186,18 @@ extension NodeEngine {
 
   mutating func needArchive(_ id: ArchiveID) {
     guard archiveNews.watch(id) else { return }
-    if !archives.isComplete(id.raw), !otherCoordinators.isEmpty {
+    if !archives.isComplete(id), !otherCoordinators.isEmpty {
       run(transfers.download(id, from: otherCoordinators, for: .coordinator, givesUp: false))
     }
     archivesAdvanced()
   }
 
   private func state(of id: ArchiveID) -> ArchiveState {
-    guard archives.isComplete(id.raw) else { return .missing }
-    guard archives.isDurable(id.raw) else { return .held }
+    guard archives.isComplete(id) else { return .missing }
+    guard archives.isDurable(id) else { return .held }
     let replicates = replicator?.settings.replicatesArchives ?? false
     guard replicates, lastRing.listed > 1 else { return .safe }
-    return archiveNews.isElsewhere(archives.positions(of: id.raw)) ? .safe : .durable
+    return archiveNews.isElsewhere(archives.positions(of: id)) ? .safe : .durable
   }
 
   /// News for whoever waits for archives.
@@ -212,7 +212,7 @@ extension NodeEngine {
         events.append(.coordinator(.archive(id, state)))
       }
     }
-    for id in archiveNews.awaited where archives.isDurable(id.raw) {
+    for id in archiveNews.awaited where archives.isDurable(id) {
       var answer = ArchiveOfferReply()
       answer.durable = true
       for request in archiveNews.takeOffers(of: id) {
@@ -220,7 +220,7 @@ extension NodeEngine {
       }
     }
     let store = archives
-    for put in archiveNews.takeLocalPuts(where: { store.isDurable($0.raw) }) {
+    for put in archiveNews.takeLocalPuts(where: { store.isDurable($0) }) {
       events.append(
         put.owner == .client
           ? .client(.archiveStored(put.archive)) : .server(.archiveStored(put.archive)))

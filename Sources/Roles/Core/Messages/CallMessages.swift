@@ -171,21 +171,6 @@ public struct ResultsResponse: Hashable, Sendable {
   public init() {}
 }
 
-/// One chunk of an archive's content: `index` counts chunks of `ArchiveManifest.chunkSize`.
-public struct ArchiveManifest: Hashable, Sendable {
-  public static let chunkSize: UInt64 = 1 << 20
-  public var id: ArchiveID
-  /// Bytes of the whole content.
-  public var size: UInt64
-  /// SHA-256 of each chunk, in order.
-  public var chunks: [Hash256]
-  public init(id: ArchiveID, size: UInt64, chunks: [Hash256]) {
-    self.id = id
-    self.size = size
-    self.chunks = chunks
-  }
-}
-
 /// "I have this archive": answered with what lacks; holding it pins it.
 public struct ArchiveOffer: Hashable, Sendable {
   public var manifest: ArchiveManifest

@@ -55,52 +55,6 @@ public struct CallName: Hashable, Comparable, Sendable, CustomStringConvertible 
   public var description: String { "\(session)/\(counter)" }
 }
 
-/// SHA-256.
-public struct Hash256: Hashable, Comparable, Sendable, CustomStringConvertible {
-  public var a: UInt64
-  public var b: UInt64
-  public var c: UInt64
-  public var d: UInt64
-
-  /// Not the hash of anything known.
-  public static let zero = Hash256(zeros: ())
-
-  private init(zeros: Void) { (a, b, c, d) = (0, 0, 0, 0) }
-
-  /// From 32 bytes, big-endian, so that the order of values is the order of bytes; nil otherwise.
-  public init?(bytes: some Collection<UInt8>) {
-    guard bytes.count == 32 else { return nil }
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    for (index, byte) in bytes.enumerated() {
-      switch index >> 3 {
-      case 0: words.0 = words.0 << 8 | UInt64(byte)
-      case 1: words.1 = words.1 << 8 | UInt64(byte)
-      case 2: words.2 = words.2 << 8 | UInt64(byte)
-      default: words.3 = words.3 << 8 | UInt64(byte)
-      }
-    }
-    (a, b, c, d) = words
-  }
-
-  public var bytes: [UInt8] {
-    var result: [UInt8] = []
-    result.reserveCapacity(32)
-    for word in [a, b, c, d] {
-      withUnsafeBytes(of: word.bigEndian) { result.append(contentsOf: $0) }
-    }
-    return result
-  }
-
-  public static func < (x: Hash256, y: Hash256) -> Bool {
-    (x.a, x.b, x.c, x.d) < (y.a, y.b, y.c, y.d)
-  }
-
-  /// 64 lower-case hexadecimal digits.
-  public var description: String {
-    ID128(high: a, low: b).description + ID128(high: c, low: d).description
-  }
-}
-
 /// What a call asks for, hashed (DESIGN: service, version, arguments, hashes of inputs, environment).
 public typealias Digest = Hash256
 

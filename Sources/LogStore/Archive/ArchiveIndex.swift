@@ -1,0 +1,122 @@
+/// From hashes to positions, and who is pinned. A chunk may stand in several segments; the first known
+/// place is used and the others are kept for the day when that one is drained.
+struct ArchiveIndex: Sendable {
+  struct Place: Hashable, Sendable {
+    var position: Position
+    /// Durable when the log is durable through this.
+    var sequence: LogSequence
+  }
+
+  struct Chunk: Sendable {
+    var place: Place
+    var others: [Place] = []
+    /// Archives that a manifest here says it belongs to.
+    var users: [Hash256] = []
+  }
+
+  struct Entry: Sendable {
+    var manifest: ArchiveManifest
+    var place: Place
+    var others: [Place] = []
+  }
+
+  private(set) var chunks: [Hash256: Chunk] = [:]
+  private(set) var manifests: [Hash256: Entry] = [:]
+  /// Chunks that no held record has yet, by the archives that want them.
+  private var wanted: [Hash256: [Hash256]] = [:]
+  private var pins: [Hash256: UInt64] = [:]
+
+  mutating func note(
+    _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, at position: Position,
+    _ sequence: LogSequence
+  ) {
+    let place = Place(position: position, sequence: sequence)
+    switch kind {
+    case .archiveChunk:
+      guard payload.count >= 32, let hash = Hash256(raw: .init(rebasing: payload[0..<32])) else {
+        return
+      }
+      if chunks[hash] != nil {
+        chunks[hash]?.others.append(place)
+      } else {
+        chunks[hash] = Chunk(place: place, users: wanted.removeValue(forKey: hash) ?? [])
+      }
+    case .archiveManifest:
+      guard let manifest = ArchiveManifest(payload: payload) else { return }
+      if manifests[manifest.id] != nil {
+        manifests[manifest.id]?.others.append(place)
+        return
+      }
+      manifests[manifest.id] = Entry(manifest: manifest, place: place)
+      for chunk in manifest.chunks { addUser(manifest.id, of: chunk) }
+    default: break
+    }
+  }
+
+  private mutating func addUser(_ archive: Hash256, of chunk: Hash256) {
+    if chunks[chunk] != nil {
+      if chunks[chunk]?.users.last != archive { chunks[chunk]?.users.append(archive) }
+    } else if wanted[chunk]?.last != archive {
+      wanted[chunk, default: []].append(archive)
+    }
+  }
+
+  func missing(of manifest: ArchiveManifest) -> [UInt64] {
+    manifest.chunks.indices.lazy.filter { chunks[manifest.chunks[$0]] == nil }.map(UInt64.init)
+  }
+
+  func isComplete(_ id: Hash256, through durable: LogSequence? = nil) -> Bool {
+    guard let entry = manifests[id] else { return false }
+    let limit = durable ?? LogSequence(.max)
+    guard entry.place.sequence <= limit else { return false }
+    return entry.manifest.chunks.allSatisfy { hash in
+      chunks[hash].map { $0.place.sequence <= limit } ?? false
+    }
+  }
+
+  func positions(of id: Hash256) -> [Position] {
+    guard let entry = manifests[id] else { return [] }
+    let places = entry.manifest.chunks.compactMap { chunks[$0]?.place.position }
+    guard places.count == entry.manifest.chunks.count else { return [] }
+    return [entry.place.position] + places
+  }
+
+  func users(of chunk: Hash256) -> [Hash256] { chunks[chunk]?.users ?? [] }
+
+  func isWanted(_ archive: Hash256, _ isNamed: (Hash256) -> Bool) -> Bool {
+    pins[archive] != nil || isNamed(archive)
+  }
+
+  mutating func pin(_ archive: Hash256, at now: UInt64) { pins[archive] = now }
+
+  mutating func unpin(olderThan age: UInt64, at now: UInt64) {
+    pins = pins.filter { now < $0.value &+ age }
+  }
+
+  mutating func forget(_ segment: SegmentName) {
+    for (hash, chunk) in chunks {
+      var places = [chunk.place] + chunk.others
+      places.removeAll { $0.position.segment == segment }
+      guard places.count <= chunk.others.count else { continue }
+      guard let first = places.first else {
+        chunks[hash] = nil
+        for user in chunk.users where manifests[user] != nil { addUser(user, of: hash) }
+        continue
+      }
+      chunks[hash]?.place = first
+      chunks[hash]?.others = Array(places.dropFirst())
+    }
+    for (id, entry) in manifests {
+      var places = [entry.place] + entry.others
+      places.removeAll { $0.position.segment == segment }
+      guard places.count <= entry.others.count else { continue }
+      guard let first = places.first else {
+        manifests[id] = nil
+        for hash in entry.manifest.chunks { chunks[hash]?.users.removeAll { $0 == id } }
+        continue
+      }
+      manifests[id]?.place = first
+      manifests[id]?.others = Array(places.dropFirst())
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import Synchronization
+
+// Contents named by their SHA-256, as chunk and manifest records in a log of their own: the same
+// checksums, recovery, shipping and retirement as facts. It owns the index from hashes to positions and
+// the pins; it promises that a chunk given away is what its hash says, and that put twice is stored
+// once. What an archive is for, and whether a fact still names it, is the layer above's.
+
+public final class ArchiveStore: Sendable {
+  public let log: Log
+  let state: Mutex<ArchiveIndex>
+
+  private init(_ log: Log, _ index: consuming sending ArchiveIndex) {
+    self.log = log
+    state = Mutex(index)
+  }
+
+  public static func open(
+    _ directory: String, on fs: any FileSystem, node: NodeID, options: LogOptions,
+    entropy: inout some RandomNumberGenerator
+  ) throws(LogError) -> (ArchiveStore, RecoveryReport) {
+    var index = ArchiveIndex()
+    let (log, report) = try Log.open(
+      directory, on: fs, node: node, log: .archives, options: options, entropy: &entropy
+    ) { position, kind, payload in
+      index.note(kind, payload, at: position, .zero)
+    }
+    return (ArchiveStore(log, index), report)
+  }
+
+  // MARK: questions
+
+  public func manifest(of id: Hash256) -> ArchiveManifest? {
+    state.withLock { $0.manifests[id]?.manifest }
+  }
+
+  /// Whether every chunk is held, durable or not.
+  public func isComplete(_ id: Hash256) -> Bool { state.withLock { $0.isComplete(id) } }
+
+  /// Whether the archive survives a power cut here.
+  public func isDurable(_ id: Hash256) -> Bool {
+    let durable = log.durable
+    return state.withLock { $0.isComplete(id, through: durable) }
+  }
+
+  /// Where manifest and chunks stand; empty if it is not complete.
+  public func positions(of id: Hash256) -> [Position] { state.withLock { $0.positions(of: id) } }
+
+  /// Indices of the manifest's chunks that are not held.
+  public func missing(of manifest: ArchiveManifest) -> [UInt64] {
+    state.withLock { $0.missing(of: manifest) }
+  }
+
+  // MARK: putting
+
+  /// Takes note of an archive that somebody has, and pins what is held of it until `orphanAge` after
+  /// `now` (nanoseconds of this process). Returns what is missing.
+  public func offered(_ manifest: ArchiveManifest, at now: UInt64) throws(LogError) -> [UInt64] {
+    guard manifest.isSound else { throw .badArchive(manifest.id, .unsoundManifest) }
+    let isNew = state.withLock { index in
+      index.pin(manifest.id, at: now)
+      return index.manifests[manifest.id] == nil
+    }
+    if isNew { try append(.archiveManifest, manifest.payload) }
+    return missing(of: manifest)
+  }
+
+  /// Stores one chunk of an archive that was offered. False if the bytes are not that chunk.
+  public func put(
+    _ bytes: [UInt8], as index: UInt64, of id: Hash256
+  ) throws(LogError) -> Bool {
+    guard let manifest = manifest(of: id), index < UInt64(manifest.chunks.count) else {
+      throw .badArchive(id, .unknownChunk(index))
+    }
+    let hash = manifest.chunks[Int(index)]
+    guard UInt64(bytes.count) == manifest.length(of: index), Hash256.of(bytes) == hash else {
+      return false
+    }
+    try store(bytes, hash)
+    return true
+  }
+
+  /// Stores a chunk, if it isn't held yet.
+  func store(_ bytes: [UInt8], _ hash: Hash256) throws(LogError) {
+    if state.withLock({ $0.chunks[hash] != nil }) { return }
+    try append(.archiveChunk, hash.bytes + bytes)
+  }
+
+  func append(_ kind: RecordKind, _ payload: [UInt8]) throws(LogError) {
+    let appended = try log.append(kind: kind, payload: payload)
+    state.withLock { index in
+      payload.withUnsafeBytes { index.note(kind, $0, at: appended.first, appended.sequence) }
+    }
+  }
+
+  /// A neighbour's bytes of an archive segment; see `Log.ingest`.
+  public func ingest(
+    _ segment: SegmentName, at offset: Offset, _ bytes: UnsafeRawBufferPointer
+  ) throws(IngestError) -> (SegmentEnd, LogSequence) {
+    var noted: [(RecordKind, [UInt8], Position)] = []
+    let (end, sequence) = try log.ingest(segment, at: offset, bytes) { position, kind, payload in
+      // Of a chunk only the hash matters here.
+      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
+      noted.append((kind, [UInt8](kept), position))
+    }
+    state.withLock { index in
+      for (kind, payload, position) in noted {
+        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
+      }
+    }
+    return (end, sequence)
+  }
+
+  // MARK: getting
+
+  /// One chunk, verified.
+  public func chunk(_ index: UInt64, of id: Hash256) throws(LogError) -> [UInt8] {
+    guard let manifest = manifest(of: id), index < UInt64(manifest.chunks.count) else {
+      throw .badArchive(id, .unknownChunk(index))
+    }
+    let hash = manifest.chunks[Int(index)]
+    guard let position = state.withLock({ $0.chunks[hash]?.place.position }) else {
+      throw .badArchive(id, .missingChunk(index))
+    }
+    let record = try log.record(at: position)
+    let bytes = Array(record.payload.dropFirst(32))
+    guard Hash256.of(bytes) == hash else { throw .badArchive(id, .spoiledChunk(index)) }
+    return bytes
+  }
+
+  /// The whole content chunk by chunk, in bounded memory.
+  public func forEachChunk(
+    of id: Hash256, _ body: ([UInt8]) throws(LogError) -> Void
+  ) throws(LogError) {
+    guard let manifest = manifest(of: id) else { throw .badArchive(id, .unknown) }
+    for index in 0..<UInt64(manifest.chunks.count) { try body(try chunk(index, of: id)) }
+  }
+
+  // MARK: liveness
+
+  /// Drops pins that are older than `age` nanoseconds. Called before a drain.
+  public func unpin(olderThan age: UInt64, at now: UInt64) {
+    state.withLock { $0.unpin(olderThan: age, at: now) }
+  }
+
+  /// Whether a record of the archive log can go: of an archive that no live fact names and that is not
+  /// pinned. `isNamed` is asked for archive ids.
+  public func isDead(
+    _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, isNamed: (Hash256) -> Bool
+  ) -> Bool {
+    guard payload.count >= 32, let hash = Hash256(raw: .init(rebasing: payload[0..<32])) else {
+      return false
+    }
+    return state.withLock { index in
+      switch kind {
+      case .archiveManifest: return !index.isWanted(hash, isNamed)
+      case .archiveChunk: return !index.users(of: hash).contains { index.isWanted($0, isNamed) }
+      default: return false
+      }
+    }
+  }
+
+  /// A segment was deleted: what stood only there is no longer held.
+  public func forget(_ segment: SegmentName) { state.withLock { $0.forget(segment) } }
+}
