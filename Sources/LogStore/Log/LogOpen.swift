@@ -36,13 +36,8 @@ extension Log {
     do throws(FileError) { _ = try fs.list(directory) } catch {
       guard error.isMissing else { throw error }
       try fs.makeDirectory(directory)
-      try fs.synchronizeDirectory(parent(of: directory))
+      try fs.synchronizeDirectory(parentDirectory(of: directory))
     }
-  }
-
-  static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   private static func startState(
