@@ -10,8 +10,9 @@ struct ClientWait: Sendable {
   var session: SessionName
   /// When the long poll ends.
   var deadline: Instant
-  var isFirst: Bool
   var isTwin: Bool
+  var wantsHash: Bool
+  var digestsFrom: CallCounter
   var wantsResults: Bool
   var have = CounterSet()
   var wanted = CounterSet()
@@ -38,7 +39,7 @@ extension Coordinator {
     hearOf(request.coordinators)
     let session = request.session
     let isKnown = sessions[session] != nil
-    var hearing = IncarnationWatch.Hearing.first
+    var hearing = IncarnationWatch.Hearing.same
     if isKnown || !request.records.isEmpty {
       hearing =
         sessions[session, default: SessionTrack()].incarnations
@@ -47,13 +48,14 @@ extension Coordinator {
     let poll = min(
       .milliseconds(Int64(clamping: request.poll)), settings.clientPollLimit)
     var wait = ClientWait(
-      session: session, deadline: mayPoll ? now + poll : now, isFirst: hearing == .first,
-      isTwin: hearing == .twin, wantsResults: request.wantsResults,
+      session: session, deadline: mayPoll ? now + poll : now, isTwin: hearing == .twin,
+      wantsHash: request.wantsHash, digestsFrom: request.digestsFrom,
+      wantsResults: request.wantsResults,
       resultBytes: min(
         request.resultBytes == 0 ? settings.resultBytes : request.resultBytes,
         settings.resultBytesLimit))
-    for range in request.have { wait.have.insert(range) }
-    for range in request.wanted { wait.wanted.insert(range) }
+    for range in request.have { wait.have.insert(range.possible) }
+    for range in request.wanted { wait.wanted.insert(range.possible) }
     defer { dropIfEmpty(session) }
 
     let refusal: Refusal
@@ -188,4 +190,9 @@ extension Coordinator {
     else { return }
     sessions[session] = nil
   }
+}
+
+extension ClosedRange<CallCounter> {
+  /// Without what no call can bear: the wire allows any number.
+  fileprivate var possible: ClosedRange<CallCounter> { clamped(to: .zero...(.greatest)) }
 }

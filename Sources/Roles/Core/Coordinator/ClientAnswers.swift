@@ -59,7 +59,8 @@ extension Coordinator {
     response.acceptedThrough = acceptedThrough(in: wait.session)
     response.safeThrough = safeThrough(in: wait.session)
     response.controlsSafe = refusal == nil && firstUnsafeControl(of: wait) == nil
-    hashDigests(of: wait, into: &response)
+    if wait.wantsHash { hashDigests(in: wait.session, into: &response) }
+    listDigests(wait, into: &response)
     response.results = delivery.results
     response.exhausted = delivery.exhausted
     response.released = ledger.session(wait.session)?.released.ranges ?? []
@@ -143,27 +144,44 @@ extension Coordinator {
     return position
   }
 
-  // MARK: The running hash
+  // MARK: Digests
 
-  /// The first answer to an incarnation always carries the hash, later ones if it costs little.
-  private mutating func hashDigests(of wait: ClientWait, into response: inout ClientResponse) {
-    guard let entry = ledger.session(wait.session), var track = sessions[wait.session] else {
+  /// The running hash, for a client that has just come.
+  private mutating func hashDigests(in session: SessionName, into response: inout ClientResponse) {
+    guard let entry = ledger.session(session), var run = sessions[session]?.digests else {
       return
     }
     let watermark = entry.released.range(containing: CallCounter(1))?.upperBound ?? .zero
-    let first = watermark.next
-    if track.digests.from != first { track.digests.restart(from: first) }
+    if run.from != watermark.next { run.restart(from: watermark.next) }
     let accepted = response.acceptedThrough
-    var budget = wait.isFirst ? Int.max : settings.digestsPerAnswer
-    while track.digests.through < accepted, budget > 0 {
-      let counter = track.digests.through.next
-      let call = CallName(session: wait.session, counter: counter)
-      track.digests.append(ledger.entry(of: call)?.versions.first?.digest)
-      budget -= 1
+    while run.through < accepted {
+      let call = CallName(session: session, counter: run.through.next)
+      run.append(ledger.entry(of: call)?.versions.first?.digest)
     }
-    sessions[wait.session]?.digests = track.digests
-    response.hashFrom = first
-    if track.digests.through == accepted { response.digestsHash = track.digests.value }
+    sessions[session]?.digests = run
+    response.hashFrom = run.from
+    if run.through == accepted { response.digestsHash = run.value }
+  }
+
+  /// One page of digests, counter by counter, no further than accepted.
+  private func listDigests(_ wait: ClientWait, into response: inout ClientResponse) {
+    let accepted = response.acceptedThrough
+    guard wait.digestsFrom > .zero, wait.digestsFrom <= accepted else { return }
+    response.digestsThrough = accepted
+    var digests: [CallDigest] = []
+    ledger.forEachCall(of: wait.session, from: wait.digestsFrom) { entry in
+      let counter = entry.call.counter
+      guard counter <= accepted else { return false }
+      if digests.count >= CallDigest.pageLimit {
+        response.digestsThrough = CallCounter(counter.value - 1)
+        return false
+      }
+      for version in entry.versions {
+        digests.append(CallDigest(counter: counter, digest: version.digest))
+      }
+      return true
+    }
+    response.digests = digests
   }
 }
 

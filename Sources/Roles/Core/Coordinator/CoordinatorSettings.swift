@@ -44,8 +44,6 @@ public struct CoordinatorSettings: Sendable {
   public var twinMemory = Duration.seconds(30)
   /// Rows in one answer to an operator.
   public var operatorRows: UInt64 = 10_000
-  /// Digests hashed for a client's request that is not the first of its incarnation.
-  public var digestsPerAnswer = 256
 
   package var plantedBugs: PlantedBugs = []
 

@@ -45,7 +45,7 @@ struct SessionTrack: Sendable {
   }
 }
 
-/// The running hash over a session's digests, kept so that an exchange costs only what is new. Per
+/// The running hash over a session's digests, kept so that the next client costs only what is new. Per
 /// counter from the release watermark on the least digest; released counters are skipped.
 struct DigestRun: Sendable {
   private(set) var from = CallCounter.zero

@@ -1,0 +1,160 @@
+import LogStore
+import ReplicationCore
+import Testing
+
+@testable import RolesCore
+
+/// Results to clients.
+@Suite struct CoordinatorDeliveryTests {
+  /// So many calls, all finished by one server.
+  static func finished(_ count: UInt64, output: String = "ok") -> CoordinatorHarness {
+    var h = CoordinatorHarness()
+    h.submit(1...count)
+    var server = FakeServer(1)
+    for task in h.pull(server.next(), wants: count) { h.finish(task, output: output) }
+    return h
+  }
+
+  @Test func resultsComeInTheOrderOfCounters() {
+    var h = Self.finished(4)
+    #expect(h.answer(.poll())?.resultCounters == [1, 2, 3, 4])
+  }
+
+  @Test func whatTheClientHasIsLeftOut() {
+    var h = Self.finished(6)
+    #expect(h.answer(.poll(have: [1...2, 5...5]))?.resultCounters == [3, 4, 6])
+    #expect(h.answer(.poll(have: [1...6])) == nil)
+  }
+
+  @Test func onlyWhatIsWantedIsSent() {
+    var h = Self.finished(6)
+    #expect(h.answer(.poll(wanted: [2...3, 6...9]))?.resultCounters == [2, 3, 6])
+    #expect(h.answer(.poll(wanted: [8...9])) == nil)
+  }
+
+  @Test func cancelledCollectedReleasedAreNotDelivered() {
+    var h = Self.finished(4)
+    h.ask(.with([Sample.cancelled(1), Sample.collected(2), Sample.released(3...3)]))
+    #expect(h.answer(.poll())?.resultCounters == [4])
+  }
+
+  @Test func aRelaunchedClientGetsCollectedResultsByCounter() {
+    var h = Self.finished(3)
+    h.ask(.with([Sample.collected(1), Sample.collected(3)]))
+    #expect(h.answer(.poll())?.resultCounters == [2])
+    #expect(h.answer(.poll(wanted: [1...9]))?.resultCounters == [1, 2, 3])
+  }
+
+  @Test func answersAreBoundedInBytesButNeverEmpty() {
+    var h = Self.finished(5, output: String(repeating: "x", count: 1000))
+    var request = ClientRequest.poll()
+    request.resultBytes = 2_600
+    #expect(h.answer(request)?.resultCounters == [1, 2])
+    request.resultBytes = 1
+    #expect(h.answer(request)?.resultCounters == [1])
+  }
+
+  @Test func aPollWaitsForAResultOrItsEnd() {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    let empty = h.ask(.poll(2_000))
+    h.pass(.milliseconds(1_900))
+    #expect(h.client(empty) == nil)
+    h.pass(.milliseconds(200))
+    #expect(h.client(empty)?.resultCounters == [])
+    let poll = h.ask(.poll())
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    #expect(h.client(poll) == nil)
+    h.finish(task)
+    #expect(h.client(poll)?.resultCounters == [1])
+  }
+
+  @Test func aGoneRequestLeavesNothingBehind() {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    let poll = h.ask(.poll())
+    h.send(.requestGone(poll))
+    #expect(h.coordinator.parked.isEmpty)
+    h.pass(.seconds(60))
+    #expect(h.client(poll) == nil)
+    let stranger = SessionName(
+      user: Sample.session.user, session: SessionID(ID128(high: 8, low: 8)))
+    var request = ClientRequest.poll(1_000)
+    request.session = stranger
+    let lost = h.ask(request)
+    h.pass(.seconds(2))
+    #expect(h.client(lost)?.acceptedThrough == .zero)
+    #expect(h.coordinator.sessions[stranger] == nil)
+  }
+
+  @Test func exhaustedCallsAreTold() {
+    var h = CoordinatorHarness()
+    h.submit(1...1) { $0.failureLimit = 1 }
+    var server = FakeServer(1)
+    let poll = h.ask(.poll())
+    h.fail(h.pull(server.next(), wants: 1)[0])
+    #expect(h.client(poll)?.exhausted.count == 1)
+    #expect(h.client(poll)?.results.count == 0)
+  }
+
+  @Test func aResultWaitsForItsArchive() {
+    var h = CoordinatorHarness()
+    let archive = Sample.archive(1)
+    h.submit(1...1)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    let poll = h.ask(.poll())
+    var request = ResultsRequest(server: server.id)
+    request.records = [Sample.finished(task, "ok", files: archive)]
+    h.ask(request)
+    #expect(h.state(1) == .finished)
+    #expect(h.client(poll) == nil)
+    h.send(.archive(archive, .held))
+    #expect(h.client(poll)?.resultCounters == [1])
+  }
+
+  @Test func nothingIsHandedOutBeforeCatchingUp() {
+    var h = CoordinatorHarness(caughtUp: false)
+    h.submit(1...1)
+    let task = Sample.foreignTask(1)
+    h.append(
+      [Sample.finished(Sample.assigned(task, 1, to: FakeServer(1).id), "ok")], to: h.foreign)
+    let poll = h.ask(.poll())
+    #expect(h.client(poll) == nil)
+    h.send(.caughtUp)
+    #expect(h.client(poll)?.resultCounters == [1])
+  }
+
+  @Test func aLostArchiveMakesTheCallRunAgain() {
+    var h = CoordinatorHarness()
+    let archive = Sample.archive(1)
+    h.submit(1...1)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    var request = ResultsRequest(server: server.id)
+    request.records = [Sample.finished(task, "ok", files: archive)]
+    h.ask(request)
+    h.send(.archive(archive, .lost))
+    #expect(h.state(1) == .pending)
+    let again = h.pull(server.next(), wants: 1)
+    #expect(again.count == 1)
+    #expect(again.first?.task != task.task)
+  }
+
+  @Test func whoHoldsTheArchiveFinishesTheCallAgain() {
+    var h = CoordinatorHarness()
+    let archive = Sample.archive(1)
+    h.send(.archive(archive, .durable))
+    h.submit(1...1)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    var request = ResultsRequest(server: server.id)
+    request.records = [Sample.finished(task, "ok", files: archive)]
+    h.ask(request)
+    h.ingest(.lost(Lost(task: task.task, call: task.call, digest: task.digest)))
+    #expect(h.state(1) == .finished)
+    let poll = h.answer(.poll())
+    #expect(poll?.resultCounters == [1])
+  }
+}

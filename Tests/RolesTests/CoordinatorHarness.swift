@@ -1,0 +1,395 @@
+import LogStore
+import ReplicationCore
+
+@testable import RolesCore
+
+/// Plays the engine around one coordinator: appends come back as facts in the same turn, durability
+/// is told when the test says so, time passes when the test says so.
+struct CoordinatorHarness {
+  static let node = NodeID(ID128(high: 0xc0, low: 1))
+  static let peer = NodeID(ID128(high: 0xc0, low: 2))
+
+  var coordinator: Coordinator
+  var now = Instant(nanoseconds: 1_000_000_000)
+  let own = SegmentName(
+    node: Self.node, log: .facts, serial: Serial(5), nonce: Nonce(0x5))
+  let foreign = SegmentName(
+    node: Self.peer, log: .facts, serial: Serial(1), nonce: Nonce(0x77))
+  var sequence = LogSequence.zero
+  var ordinals: [SegmentName: Ordinal] = [:]
+  /// All records appended or ingested, in order, with their sequences.
+  var log: [(record: Record, sequence: LogSequence)] = []
+  var durable = LogSequence.zero
+  /// Becomes durable at once if set.
+  var syncsAlways = true
+  var refusesAppends = false
+  var replies: [RequestToken: Coordinator.Reply] = [:]
+  var notes: [String] = []
+  var needed: [ArchiveID] = []
+  var notNeeded: [ArchiveID] = []
+  var wakeAt: Instant?
+  var nextToken: UInt64 = 1
+  /// Looks at each reply at the moment that it is given.
+  var onReply: (CoordinatorHarness, RequestToken, Coordinator.Reply) -> Void = { _, _, _ in }
+
+  init(
+    _ settings: CoordinatorSettings = CoordinatorSettings(), ring: RingView = RingView(),
+    startNow: Bool = true, caughtUp: Bool = true
+  ) {
+    coordinator = Coordinator(settings: settings)
+    guard startNow else { return }
+    start(ring: ring)
+    if caughtUp { send(.caughtUp) }
+  }
+
+  mutating func start(ring: RingView = RingView()) {
+    send(
+      .started(
+        CoordinatorIdentity(node: Self.node, start: own.nonce, wallTime: 1_000, ring: ring)))
+  }
+
+  // MARK: The engine
+
+  mutating func send(_ event: Coordinator.Event) {
+    execute(coordinator.handle(event, at: now))
+  }
+
+  private mutating func execute(_ directives: [Coordinator.Directive]) {
+    var refused = false
+    for directive in directives {
+      switch directive {
+      case .append(let records):
+        if refusesAppends { refused = true } else { append(records, to: own) }
+      case .reply(let token, let reply):
+        precondition(replies[token] == nil, "\(token) was answered twice")
+        replies[token] = reply
+        onReply(self, token, reply)
+      case .needArchive(let id): needed.append(id)
+      case .archiveNotNeeded(let id): notNeeded.append(id)
+      case .wakeAt(let instant): wakeAt = instant
+      case .heardOf: break
+      case .note(let text): notes.append(text)
+      }
+    }
+    if refused { send(.appendRefused(Refusal(.logFull, "full"))) }
+    if syncsAlways { sync() }
+  }
+
+  /// Records enter the node's log, by an own append or in a copy of another's segment.
+  mutating func append(_ records: [Record], to segment: SegmentName) {
+    sequence = sequence.next
+    let first = ordinals[segment] ?? .zero
+    ordinals[segment] = first + records.count
+    for record in records { log.append((record, sequence)) }
+    send(
+      .facts(
+        FactBatch(
+          segment: segment, firstOrdinal: first, records: records, sequence: sequence)))
+  }
+
+  /// Facts that another coordinator replicated to here.
+  mutating func ingest(_ facts: Fact...) { append(facts.map { Record($0) }, to: foreign) }
+
+  mutating func sync() {
+    guard durable < sequence else { return }
+    durable = sequence
+    send(.persisted(through: durable))
+  }
+
+  /// The other coordinator has all of this node's segment.
+  mutating func peerCatchesUp() {
+    send(.peerDurable(own, ordinals[own] ?? .zero))
+  }
+
+  mutating func pass(_ span: Duration) {
+    let end = now + span
+    while let wake = wakeAt, wake <= end {
+      now = max(now, wake)
+      wakeAt = nil
+      send(.tick)
+    }
+    now = end
+    send(.tick)
+  }
+
+  mutating func token() -> RequestToken {
+    defer { nextToken += 1 }
+    return RequestToken(nextToken)
+  }
+
+  // MARK: Requests
+
+  @discardableResult
+  mutating func ask(_ request: ClientRequest) -> RequestToken {
+    let token = token()
+    send(.clientRequest(token, request))
+    return token
+  }
+
+  @discardableResult
+  mutating func ask(_ request: ServerRequest) -> RequestToken {
+    let token = token()
+    send(.serverRequest(token, request))
+    return token
+  }
+
+  @discardableResult
+  mutating func ask(_ request: ResultsRequest) -> RequestToken {
+    let token = token()
+    send(.resultsRequest(token, request))
+    return token
+  }
+
+  mutating func ask(_ request: OperatorRequest) -> OperatorResponse? {
+    let token = token()
+    send(.operatorRequest(token, request))
+    guard case .operation(let response)? = replies[token] else { return nil }
+    return response
+  }
+
+  func client(_ token: RequestToken) -> ClientResponse? {
+    guard case .client(let response)? = replies[token] else { return nil }
+    return response
+  }
+
+  func server(_ token: RequestToken) -> ServerResponse? {
+    guard case .server(let response)? = replies[token] else { return nil }
+    return response
+  }
+
+  func results(_ token: RequestToken) -> ResultsResponse? {
+    guard case .results(let response)? = replies[token] else { return nil }
+    return response
+  }
+
+  func why(_ call: CallName) -> String {
+    var copy = self
+    guard case .why(let lines)? = copy.ask(.why(call)) else { return "" }
+    return lines.joined(separator: "\n")
+  }
+
+  // MARK: Shortcuts
+
+  /// Asks, and gives the answer if it comes at once.
+  mutating func answer(_ request: ClientRequest) -> ClientResponse? {
+    let token = ask(request)
+    return client(token)
+  }
+
+  mutating func answer(_ request: ServerRequest) -> ServerResponse? {
+    let token = ask(request)
+    return server(token)
+  }
+
+  mutating func answer(_ request: ResultsRequest) -> ResultsResponse? {
+    let token = ask(request)
+    return results(token)
+  }
+
+  mutating func accept(_ counters: ClosedRange<UInt64>) -> ClientResponse? {
+    let token = submit(counters)
+    return client(token)
+  }
+
+  mutating func assignments(_ request: ServerRequest) -> [Assigned] {
+    let token = ask(request)
+    return assigned(token)
+  }
+
+  @discardableResult
+  mutating func submit(
+    _ counters: ClosedRange<UInt64>, _ edit: (inout CallSpec) -> Void = { _ in }
+  ) -> RequestToken {
+    var request = ClientRequest(session: Sample.session)
+    for counter in counters { request.records.append(Sample.submitted(counter, edit)) }
+    return ask(request)
+  }
+
+  /// A server's heartbeat that waits for nothing.
+  mutating func pull(
+    _ server: FakeServer, wants: UInt64 = 0, poll: UInt64 = 0
+  ) -> [Assigned] {
+    let token = ask(server.request(wants: wants, poll: poll))
+    return assigned(token)
+  }
+
+  func assigned(_ token: RequestToken) -> [Assigned] {
+    (server(token)?.assignments ?? []).compactMap {
+      guard case .assigned(let assigned)? = try? Fact.decode($0.assigned) else { return nil }
+      return assigned
+    }
+  }
+
+  /// The call's server reports this result.
+  mutating func finish(_ task: Assigned, output: String = "ok") {
+    var request = ResultsRequest(server: task.server)
+    request.records = [Sample.finished(task, output)]
+    ask(request)
+  }
+
+  mutating func fail(_ task: Assigned, _ reason: FailureReason = .killed) {
+    var request = ResultsRequest(server: task.server)
+    request.records = [
+      Record(
+        .failed(
+          Failed(
+            task: task.task, call: task.call, digest: task.digest, server: task.server,
+            reason: reason, detail: "test")))
+    ]
+    ask(request)
+  }
+
+  func state(_ counter: UInt64) -> CallState? {
+    coordinator.ledger.state(of: Sample.call(counter), digest: Sample.digest(counter))
+  }
+}
+
+/// A server as far as the coordinator sees it.
+struct FakeServer {
+  var id: NodeID
+  var incarnation: UInt64 = 1
+  var sequence: UInt64 = 0
+  var seen: UInt64 = 0
+  var slots: UInt64 = 4
+  var services = ["exec"]
+  var running: [TaskName] = []
+  var holding: [TaskName] = []
+
+  init(_ number: UInt64) { id = NodeID(ID128(high: 0x5e, low: number)) }
+
+  func request(wants: UInt64, poll: UInt64) -> ServerRequest {
+    var request = ServerRequest(server: id)
+    request.incarnation = incarnation
+    request.sequence = sequence
+    request.seen = seen
+    request.host = "host\(id.value.low)"
+    request.slots = slots
+    request.wants = wants
+    request.services = services
+    request.running = running
+    request.holding = holding
+    request.poll = poll
+    return request
+  }
+
+  /// The next heartbeat, the last answer taken.
+  mutating func next() -> FakeServer {
+    seen = sequence
+    sequence += 1
+    return self
+  }
+}
+
+enum Sample {
+  static let session = SessionName(
+    user: UserID(ID128(high: 1, low: 2)), session: SessionID(ID128(high: 3, low: 4)))
+
+  static func call(_ counter: UInt64) -> CallName {
+    CallName(session: session, counter: CallCounter(counter))
+  }
+
+  static func spec(_ counter: UInt64, _ edit: (inout CallSpec) -> Void = { _ in }) -> CallSpec {
+    var spec = CallSpec()
+    spec.service = "exec"
+    spec.arguments = [Array("true".utf8), Array(String(counter).utf8)]
+    edit(&spec)
+    return spec
+  }
+
+  static func digest(_ counter: UInt64, _ edit: (inout CallSpec) -> Void = { _ in }) -> Digest {
+    Digest.of(spec: spec(counter, edit))
+  }
+
+  static func submitted(
+    _ counter: UInt64, wallTime: UInt64 = 7, _ edit: (inout CallSpec) -> Void = { _ in }
+  ) -> Record {
+    let spec = spec(counter, edit)
+    return Record(
+      .submitted(
+        Submitted(
+          call: call(counter), digest: .of(spec: spec), spec: spec, wallTime: wallTime)))
+  }
+
+  static func result(_ output: String, files: ArchiveID? = nil) -> CallResult {
+    var result = CallResult(hash: .zero)
+    result.stdout = .inline(Array(output.utf8))
+    result.files = files
+    result.host = "somewhere"
+    result.hash = result.computedHash
+    return result
+  }
+
+  static func finished(_ task: Assigned, _ output: String, files: ArchiveID? = nil) -> Record {
+    Record(
+      .finished(
+        Finished(
+          task: task.task, call: task.call, digest: task.digest, server: task.server,
+          result: result(output, files: files))))
+  }
+
+  static func released(_ range: ClosedRange<UInt64>) -> Record {
+    Record(
+      .released(
+        Released(
+          session: session,
+          ranges: [CallCounter(range.lowerBound)...CallCounter(range.upperBound)])))
+  }
+
+  static func cancelled(_ counter: UInt64) -> Record {
+    Record(.cancelled(Cancelled(call: call(counter), digest: digest(counter))))
+  }
+
+  static func collected(_ counter: UInt64, _ output: String = "ok") -> Record {
+    Record(
+      .collected(
+        Collected(call: call(counter), digest: digest(counter), result: result(output).hash)))
+  }
+
+  static func archive(_ number: UInt8) -> ArchiveID { .of([number]) }
+
+  /// A task that the other coordinator gave out.
+  static func foreignTask(_ counter: UInt64, start: Nonce = Nonce(0x77), number: UInt64 = 1)
+    -> TaskName
+  {
+    TaskName(node: CoordinatorHarness.peer, start: start, counter: number)
+  }
+
+  static func assigned(_ task: TaskName, _ counter: UInt64, to server: NodeID) -> Assigned {
+    Assigned(
+      task: task, call: call(counter), digest: digest(counter), server: server, wallTime: 0)
+  }
+}
+
+extension ClientRequest {
+  static func with(_ records: [Record]) -> ClientRequest {
+    var request = ClientRequest(session: Sample.session)
+    request.records = records
+    return request
+  }
+
+  /// A long poll for results.
+  static func poll(
+    _ milliseconds: UInt64 = 10_000, have: [ClosedRange<UInt64>] = [],
+    wanted: [ClosedRange<UInt64>] = []
+  ) -> ClientRequest {
+    var request = ClientRequest(session: Sample.session)
+    request.wantsResults = true
+    request.poll = milliseconds
+    request.have = have.map { CallCounter($0.lowerBound)...CallCounter($0.upperBound) }
+    request.wanted = wanted.map { CallCounter($0.lowerBound)...CallCounter($0.upperBound) }
+    return request
+  }
+}
+
+extension ClientResponse {
+  /// The counters of the results, in their order.
+  var resultCounters: [UInt64] {
+    (results + exhausted).compactMap {
+      switch try? Fact.decode($0) {
+      case .finished(let finished)?: finished.call.counter.value
+      case .failed(let failed)?: failed.call.counter.value
+      default: nil
+      }
+    }
+  }
+}
