@@ -34,7 +34,7 @@ extension NodeEngine {
       reportPoison("\(error)")
     case .recordTooLarge, .batchTooLarge: refusal = Refusal(.tooLarge, "\(error)")
     case .io, .emptyBatch, .unknownSegment, .noSuchRecord, .notAFrameBoundary, .beyondEnd, .damaged,
-      .newerVersion, .notDrained, .inUse, .notWritable, .badIdentity:
+      .newerVersion, .notDrained, .inUse, .notWritable, .badIdentity, .badArchive:
       refusal = Refusal(.unknown, "\(error)")
     }
     outputs.append(.note("not appended: \(refusal.text)"))

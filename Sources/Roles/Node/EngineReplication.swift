@@ -57,7 +57,8 @@ extension NodeEngine {
     var first: Position?
     let outcome: IngestOutcome
     do throws(IngestError) {
-      let (end, sequence) = try bytes.withUnsafeBytes { raw throws(IngestError) in
+      let (end, sequence) = try bytes.withUnsafeBufferPointer { buffer throws(IngestError) in
+        let raw = UnsafeRawBufferPointer(buffer)
         if name.log == .archives { return try archives.ingest(name, at: offset, raw) }
         return try facts.ingest(name, at: offset, raw) { position, kind, payload in
           if first == nil { first = position }

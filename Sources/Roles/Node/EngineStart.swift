@@ -59,7 +59,7 @@ extension NodeEngine {
               node: facts.node, start: facts.startNonce, wallTime: settings.wallTime, ring: ring))))
     }
     if let (serverSettings, _) = settings.server {
-      server = Server(node: facts.node, settings: serverSettings)
+      server = Server(node: facts.node, serverSettings)
     }
     if let clientSettings = settings.client { client = Client(clientSettings) }
     settle()
