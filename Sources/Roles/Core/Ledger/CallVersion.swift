@@ -13,8 +13,8 @@ public struct CallVersion: Sendable {
   public private(set) var isCancelled = false
   /// The result that a client has seen and that therefore stays; nil also if all its tasks are lost.
   public private(set) var fixedResult: Hash256?
-  /// Tasks that a cancellation ended, as far as this node saw them: a hint for killing them, not
-  /// part of the state.
+  /// Assigned and failed tasks that a cancellation dropped, as far as this node saw them: a hint for
+  /// killing them, not part of the state.
   public private(set) var abandoned: [TaskName] = []
 
   private(set) var submitted: Kept?
@@ -117,7 +117,7 @@ extension CallVersion {
     }
     cancelled = Kept(payload, arrival.place)
     isCancelled = true
-    for task in tasks where task.phase == .assigned { abandon(task.name) }
+    for task in tasks where task.phase < .finished { abandon(task.name) }
     tasks.removeAll { $0.phase < .finished }
     derive()
     return true

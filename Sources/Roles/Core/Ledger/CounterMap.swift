@@ -91,7 +91,7 @@ struct CounterMap<Value: Sendable>: Sendable {
   }
 
   /// Ascending from `counter`, until `body` returns false.
-  func forEach(from counter: CallCounter = .zero, _ body: (CallCounter, Value) -> Bool) {
+  func visit(from counter: CallCounter = .zero, _ body: (CallCounter, Value) -> Bool) {
     let (number, slot) = Self.place(counter)
     var index = pageIndex(number)
     while index < numbers.count {

@@ -46,7 +46,7 @@ extension SessionEntry {
       hash.append(release)
     }
     for state in CallState.allCases { hash.append(count(of: state)) }
-    calls.forEach { counter, versions in
+    calls.visit { counter, versions in
       hash.append(counter.value)
       hash.append(UInt64(versions.count))
       for version in versions { version.append(to: &hash) }

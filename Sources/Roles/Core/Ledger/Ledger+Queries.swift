@@ -11,7 +11,7 @@ extension Ledger {
   public func forEachCall(
     of session: SessionName, from counter: CallCounter = .zero, _ body: (CallEntry) -> Bool
   ) {
-    self.session(session)?.calls.forEach(from: counter) { counter, versions in
+    self.session(session)?.calls.visit(from: counter) { counter, versions in
       body(CallEntry(call: CallName(session: session, counter: counter), versions: versions))
     }
   }
@@ -76,15 +76,18 @@ extension Ledger {
   /// The call that a task belongs to (the least, should records contradict each other); nil if this
   /// node has not heard of the task, or its call is released.
   public func call(ofTask task: TaskName) -> CallKey? {
+    var least: CallKey?
     for home in tasks.homes(of: task) {
       let call = CallName(
         session: sessionName(home.session), counter: CallCounter(home.counter))
       let version = versions(of: call)?.first {
         $0.task(task) != nil || $0.abandoned.contains(task)
       }
-      if let version { return CallKey(call: call, digest: version.digest) }
+      guard let version else { continue }
+      let key = CallKey(call: call, digest: version.digest)
+      if least.map({ key < $0 }) ?? true { least = key }
     }
-    return nil
+    return least
   }
 
   /// Tasks that are assigned, and not known to have failed, finished or been lost, of calls that are

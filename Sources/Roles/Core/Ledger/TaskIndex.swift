@@ -26,12 +26,9 @@ public struct OpenTask: Hashable, Comparable, Sendable {
 /// Finds calls by task names. A task belongs to one call; records that say otherwise (another's bug,
 /// or garbage) are all kept, each under its own call.
 struct TaskIndex: Sendable {
-  struct Home: Hashable, Comparable, Sendable {
+  struct Home: Hashable, Sendable {
     var session: UInt32
     var counter: UInt64
-    static func < (a: Home, b: Home) -> Bool {
-      (a.session, a.counter) < (b.session, b.counter)
-    }
   }
   struct OpenName: Hashable, Sendable {
     var task: TaskName
@@ -40,7 +37,7 @@ struct TaskIndex: Sendable {
   }
 
   private var homes: [TaskName: Home] = [:]
-  /// Homes of names that have more than one, ascending.
+  /// All homes of names that have more than one.
   private var collisions: [TaskName: [Home]] = [:]
   private(set) var open: Set<OpenName> = []
 
@@ -53,7 +50,7 @@ struct TaskIndex: Sendable {
     var all = collisions[task] ?? [known]
     guard !all.contains(home) else { return }
     all.append(home)
-    collisions[task] = all.sorted()
+    collisions[task] = all
   }
 
   mutating func remove(_ task: TaskName, _ home: Home) {
