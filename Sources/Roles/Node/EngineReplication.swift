@@ -40,7 +40,7 @@ extension NodeEngine {
     }
   }
 
-  private mutating func read(_ id: ReadID, _ name: SegmentName, _ offset: Offset, _ maxBytes: Int) {
+  private mutating func read(_ id: Replicator.ReadID, _ name: SegmentName, _ offset: Offset, _ maxBytes: Int) {
     do throws(LogError) {
       let bytes = try log(of: name).read(name, from: offset, maxBytes: maxBytes)
       events.append(.replicator(.read(id, .bytes(bytes))))
@@ -51,7 +51,7 @@ extension NodeEngine {
   }
 
   private mutating func ingest(
-    _ id: IngestID, _ name: SegmentName, _ offset: Offset, _ bytes: [UInt8]
+    _ id: Replicator.IngestID, _ name: SegmentName, _ offset: Offset, _ bytes: [UInt8]
   ) {
     var records: [Record] = []
     var first: Position?

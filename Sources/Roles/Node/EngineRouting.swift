@@ -147,7 +147,7 @@ extension NodeEngine {
     case .archiveGet(let get): serve(get, as: id)
     case .peerRequest(let bytes):
       do throws(ProtoError) {
-        events.prepend(.replicator(.request(token, try PeerRequest(decoding: bytes))))
+        events.prepend(.replicator(.request(Replicator.RequestToken(id), try PeerRequest(decoding: bytes))))
       } catch {
         reply(.peerResponse(PeerResponse.unsupported("\(error)").encoded()), to: id)
       }

@@ -63,7 +63,7 @@ public struct NodeEngine: Sendable {
   enum Origin: Hashable, Sendable {
     case client(ExchangeID)
     case server(ExchangeID)
-    case replicator(ExchangeID)
+    case replicator(Replicator.ExchangeID)
     case transfer(TransferQuestion)
   }
 

@@ -48,13 +48,13 @@ extension SyncRequest: ProtoMessage {
 extension OwnerDigest {
   /// Nil for a log that this version doesn't know.
   static func decode(_ reader: inout ProtoReader) throws(ProtoError) -> OwnerDigest? {
-    var owner: Owner?
+    var owner: LogOwner?
     var digest: UInt64 = 0
     while let (number, value) = try reader.next() {
       switch number {
       case 1:
         var inner = try value.reader(1)
-        owner = try Owner.decode(&inner)
+        owner = try LogOwner.decode(&inner)
       case 2: digest = try value.unsigned(2)
       default: break
       }
@@ -90,7 +90,7 @@ extension SyncResponse: ProtoMessage {
           result.owners.append(owner)
         } else if number == 4, let end = try SegmentEnd.decode(&inner, owner: nil) {
           result.lagging.append(end)
-        } else if number == 5, let owner = try Owner.decode(&inner) {
+        } else if number == 5, let owner = try LogOwner.decode(&inner) {
           result.omitted.append(owner)
         }
       case 6: result.archives = try value.unsigned(6) != 0

@@ -19,26 +19,26 @@ public struct PeerInfo: Hashable, Sendable {
 }
 
 /// One of a node's two logs: the unit in which vectors are compared.
-public struct Owner: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct LogOwner: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var node: NodeID
   public var log: LogKind
   public init(node: NodeID, log: LogKind) {
     self.node = node
     self.log = log
   }
-  public static func < (a: Owner, b: Owner) -> Bool { (a.node, a.log) < (b.node, b.log) }
+  public static func < (a: LogOwner, b: LogOwner) -> Bool { (a.node, a.log) < (b.node, b.log) }
   public var description: String { "\(node.short)/\(log)" }
 }
 
 extension SegmentName {
-  public var owner: Owner { Owner(node: node, log: log) }
+  public var owner: LogOwner { LogOwner(node: node, log: log) }
 }
 
 /// A hash over all that one holder has of one owner; durable ends are left out.
 public struct OwnerDigest: Hashable, Sendable {
-  public var owner: Owner
+  public var owner: LogOwner
   public var digest: UInt64
-  public init(owner: Owner, digest: UInt64) {
+  public init(owner: LogOwner, digest: UInt64) {
     self.owner = owner
     self.digest = digest
   }
@@ -46,12 +46,12 @@ public struct OwnerDigest: Hashable, Sendable {
 
 /// All that one holder has of one owner, in full.
 public struct OwnerVector: Hashable, Sendable {
-  public var owner: Owner
+  public var owner: LogOwner
   /// All serials below are retired; 0 if none is.
   public var floor: Serial
   /// Sorted by name.
   public var ends: [SegmentEnd]
-  public init(owner: Owner, floor: Serial = Serial(0), ends: [SegmentEnd] = []) {
+  public init(owner: LogOwner, floor: Serial = Serial(0), ends: [SegmentEnd] = []) {
     self.owner = owner
     self.floor = floor
     self.ends = ends
@@ -94,7 +94,7 @@ public struct SyncResponse: Hashable, Sendable {
   /// Segments of the equal owners that are not yet durable up to their end here.
   public var lagging: [SegmentEnd] = []
   /// Owners that differ, but did not fit.
-  public var omitted: [Owner] = []
+  public var omitted: [LogOwner] = []
   public var archives = false
   public init(from: PeerInfo) { self.from = from }
 }

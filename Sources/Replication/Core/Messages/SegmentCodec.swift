@@ -51,7 +51,7 @@ extension PeerInfo: ProtoMessage {
   }
 }
 
-extension Owner {
+extension LogOwner {
   func encode(into writer: inout ProtoWriter) {
     writer.field(1, fixed64: node.value.high)
     writer.field(2, fixed64: node.value.low)
@@ -59,7 +59,7 @@ extension Owner {
   }
 
   /// Nil for a log that this version doesn't know.
-  static func decode(_ reader: inout ProtoReader) throws(ProtoError) -> Owner? {
+  static func decode(_ reader: inout ProtoReader) throws(ProtoError) -> LogOwner? {
     var id = ID128(high: 0, low: 0)
     var log: UInt64 = 0
     while let (number, value) = try reader.next() {
@@ -71,7 +71,7 @@ extension Owner {
       }
     }
     guard let raw = UInt8(exactly: log), let kind = LogKind(rawValue: raw) else { return nil }
-    return Owner(node: NodeID(id), log: kind)
+    return LogOwner(node: NodeID(id), log: kind)
   }
 }
 
@@ -83,14 +83,14 @@ extension SegmentName: ProtoMessage {
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
-    var owner: Owner?
+    var owner: LogOwner?
     var serial = Serial(0)
     var nonce = Nonce(0)
     while let (number, value) = try reader.next() {
       switch number {
       case 1:
         var inner = try value.reader(1)
-        owner = try Owner.decode(&inner)
+        owner = try LogOwner.decode(&inner)
       case 2: serial = Serial(try value.bounded(2))
       case 3: nonce = Nonce(try value.unsigned(3))
       default: break
@@ -116,7 +116,7 @@ extension SegmentEnd {
 
   /// Nil if neither the message nor `owner` names a log that this version knows.
   static func decode(
-    _ reader: inout ProtoReader, owner: Owner?
+    _ reader: inout ProtoReader, owner: LogOwner?
   ) throws(ProtoError) -> SegmentEnd? {
     var owner = owner
     var numbers: (serial: UInt64, end: UInt64, records: UInt64) = (0, 0, 0)
@@ -134,7 +134,7 @@ extension SegmentEnd {
       case 7: durable.records = try value.bounded(7)
       case 8:
         var inner = try value.reader(8)
-        owner = try Owner.decode(&inner)
+        owner = try LogOwner.decode(&inner)
       default: break
       }
     }
@@ -182,14 +182,14 @@ extension OwnerVector {
   static func decode(
     _ reader: inout ProtoReader, room: inout Int
   ) throws(ProtoError) -> OwnerVector? {
-    var owner: Owner?
+    var owner: LogOwner?
     var floor = Serial(0)
     var ends: [SegmentEnd] = []
     while let (number, value) = try reader.next() {
       switch number {
       case 1:
         var inner = try value.reader(1)
-        owner = try Owner.decode(&inner)
+        owner = try LogOwner.decode(&inner)
       case 2: floor = Serial(try value.bounded(2))
       case 3:
         guard let owner else { continue }

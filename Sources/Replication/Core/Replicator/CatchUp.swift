@@ -42,7 +42,7 @@ struct CatchUp: Sendable {
   }
 
   /// All of these are retired.
-  mutating func excuse(below floor: Serial, of owner: Owner) -> Bool {
+  mutating func excuse(below floor: Serial, of owner: LogOwner) -> Bool {
     if isDone || targets.isEmpty { return false }
     for index in targets.indices {
       targets[index].missing = targets[index].missing.filter {

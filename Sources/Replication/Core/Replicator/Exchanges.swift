@@ -7,7 +7,7 @@ struct Exchange: Sendable {
     case ship(ShipContext)
     case fetch(SegmentName, Offset)
   }
-  var id: ExchangeID
+  var id: Replicator.ExchangeID
   var route: String
   var sentAt: Instant
   var deadline: Instant
@@ -39,22 +39,22 @@ struct Exchanges: Sendable {
 
   mutating func begin(
     to route: String, at now: Instant, timeout: Duration, _ context: Exchange.Context
-  ) -> ExchangeID {
+  ) -> Replicator.ExchangeID {
     last += 1
-    let id = ExchangeID(last)
+    let id = Replicator.ExchangeID(last)
     open.append(
       Exchange(id: id, route: route, sentAt: now, deadline: now + timeout, context: context))
     return id
   }
 
-  mutating func end(_ id: ExchangeID) -> Exchange? {
+  mutating func end(_ id: Replicator.ExchangeID) -> Exchange? {
     let index = open.partitioningIndex { $0.id >= id }
     guard index < open.count, open[index].id == id else { return nil }
     return open.remove(at: index)
   }
 
   /// Those whose deadline passed: the transport owes their end, but no bound may hang on that.
-  func overdue(at now: Instant) -> [ExchangeID] {
+  func overdue(at now: Instant) -> [Replicator.ExchangeID] {
     open.filter { $0.deadline < now }.map(\.id)
   }
 }

@@ -32,7 +32,7 @@ extension Replicator {
     return true
   }
 
-  mutating func examineFloor(_ owner: Owner, _ floor: Serial) {
+  mutating func examineFloor(_ owner: LogOwner, _ floor: Serial) {
     guard owner.node == local.node, let newest = vector.newest(of: owner) else { return }
     if floor > newest.name.serial.next { raise(.floorAhead(owner, floor: floor)) }
   }

@@ -4,15 +4,15 @@ import LogStore
 /// acknowledgements that wait for the disk. Bounded.
 struct Inbox: Sendable {
   enum IngestContext: Sendable {
-    case ship(RequestToken, SegmentName, need: Offset, more: Bool, from: PeerInfo)
-    case pull(SegmentName, ExchangeID)
+    case ship(Replicator.RequestToken, SegmentName, need: Offset, more: Bool, from: PeerInfo)
+    case pull(SegmentName, Replicator.ExchangeID)
   }
   enum ReadContext: Sendable {
     case ship(Outbox.Read, generation: UInt64)
-    case fetch(RequestToken, SegmentName)
+    case fetch(Replicator.RequestToken, SegmentName)
   }
   struct HeldAcknowledgement: Sendable {
-    var token: RequestToken
+    var token: Replicator.RequestToken
     var segment: SegmentName
     /// Answered when it is durable up to here.
     var need: Offset
@@ -20,8 +20,8 @@ struct Inbox: Sendable {
   }
 
   private var lastID: UInt64 = 0
-  private(set) var ingests: [IngestID: IngestContext] = [:]
-  private(set) var reads: [ReadID: ReadContext] = [:]
+  private(set) var ingests: [Replicator.IngestID: IngestContext] = [:]
+  private(set) var reads: [Replicator.ReadID: ReadContext] = [:]
   private(set) var servedFetches = 0
   /// In order of deadline, as all wait equally long.
   var held: [HeldAcknowledgement] = []
@@ -29,22 +29,22 @@ struct Inbox: Sendable {
   private(set) var pushed: [SegmentName: Instant] = [:]
   private static let pushedLimit = 4096
 
-  mutating func begin(_ context: IngestContext) -> IngestID {
+  mutating func begin(_ context: IngestContext) -> Replicator.IngestID {
     lastID += 1
-    ingests[IngestID(lastID)] = context
-    return IngestID(lastID)
+    ingests[Replicator.IngestID(lastID)] = context
+    return Replicator.IngestID(lastID)
   }
 
-  mutating func end(_ id: IngestID) -> IngestContext? { ingests.removeValue(forKey: id) }
+  mutating func end(_ id: Replicator.IngestID) -> IngestContext? { ingests.removeValue(forKey: id) }
 
-  mutating func begin(_ context: ReadContext) -> ReadID {
+  mutating func begin(_ context: ReadContext) -> Replicator.ReadID {
     lastID += 1
-    reads[ReadID(lastID)] = context
+    reads[Replicator.ReadID(lastID)] = context
     if case .fetch = context { servedFetches += 1 }
-    return ReadID(lastID)
+    return Replicator.ReadID(lastID)
   }
 
-  mutating func end(_ id: ReadID) -> ReadContext? {
+  mutating func end(_ id: Replicator.ReadID) -> ReadContext? {
     let context = reads.removeValue(forKey: id)
     if case .fetch = context { servedFetches -= 1 }
     return context

@@ -44,6 +44,8 @@ struct Outbox: Sendable {
   var isPaused = false
   private(set) var lanes: [SegmentName: Lane] = [:]
   private(set) var bytesUnderWay = 0
+  /// Of them those that were sent; the others are reserved for reads.
+  private(set) var shippedBytes = 0
   private(set) var shipsUnderWay = 0
   private var reads = 0
   private var lastEpoch: UInt64 = 0
@@ -128,6 +130,7 @@ struct Outbox: Sendable {
     lane.shipsUnderWay += 1
     lanes[read.segment] = lane
     bytesUnderWay += count
+    shippedBytes += count
     shipsUnderWay += 1
     enqueue(read.segment)
     return (true, lane.next < lane.limit)
@@ -136,6 +139,7 @@ struct Outbox: Sendable {
   /// A ship came to an end, whichever.
   mutating func returned(_ ship: ShipContext) {
     bytesUnderWay -= ship.count
+    shippedBytes -= ship.count
     shipsUnderWay -= 1
     if let lane = lanes[ship.segment], lane.birth <= ship.epoch {
       lanes[ship.segment]?.shipsUnderWay -= 1

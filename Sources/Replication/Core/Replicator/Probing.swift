@@ -16,6 +16,7 @@ extension Replicator {
     inbox.forgetPushes(olderThan: settings.heartbeatPeriod * 2, at: now)
     for address in membership.forget(silentFor: settings.forgetAfter, at: now) {
       detector.forget(address)
+      lastFailures[address] = nil
     }
     _ = detector.check(membership.routes, at: now)
     refreshRing()
@@ -24,6 +25,7 @@ extension Replicator {
   }
 
   mutating func heard(_ route: String) {
+    lastFailures[route] = nil
     let forgiving = !settings.plantedBugs.contains(.neverForgives)
     if detector.heard(route, at: now, forgiving: forgiving) { refreshRing() }
   }
@@ -48,7 +50,10 @@ extension Replicator {
       note("this node was removed from the grid by an operator; it needs a new data directory")
       return
     }
-    for address in membership.remove(node) { detector.forget(address) }
+    for address in membership.remove(node) {
+      detector.forget(address)
+      lastFailures[address] = nil
+    }
     catchUp.drop(node)
     refreshRing()
   }
@@ -80,8 +85,7 @@ extension Replicator {
     defer { successor = next }
     if let next, let successor, next.isSame(as: successor) { return }
     if next == nil && successor == nil { return }
-    view = nil
-    outbox = Outbox(settings, generation: outbox.generation + 1)
+    replaceOutbox()
     failures = 0
     guard let next else {
       note("no other coordinator answers: this one goes on alone")
@@ -113,7 +117,8 @@ extension Replicator {
     }
     for new in current where !suspicions.contains(new) {
       emit(.suspect(address: new.address, new.node))
-      note("\(new.address) is suspected: it does not answer")
+      let reason = lastFailures[new.address] ?? "it does not answer"
+      note("\(new.address) is suspected: \(reason)")
     }
     for suspicion in current {
       if let node = suspicion.node { catchUp.drop(node) }

@@ -30,7 +30,10 @@ extension Replicator {
   mutating func fetched(
     _ exchange: Exchange, _ name: SegmentName, _ offset: Offset, _ response: FetchResponse
   ) {
-    guard let pull = pulls.pull(name, of: exchange.id) else { return }
+    guard let pull = pulls.pull(name, of: exchange.id) else {
+      pulls.ended()
+      return
+    }
     switch response.outcome {
     case .bytes(let bytes) where !bytes.isEmpty:
       pulls.window.answered(bytes: bytes.count, after: now - exchange.sentAt, at: now)
@@ -41,12 +44,14 @@ extension Replicator {
     case .retired(let record): learnedRetired(name, by: record)
     case .refused(let reason): note("\(name) can't be fetched from \(pull.route): \(reason)")
     }
+    pulls.ended()
     pulls.finish(name)
   }
 
   mutating func ingestedPull(
     _ name: SegmentName, _ exchange: ExchangeID, _ outcome: IngestOutcome
   ) {
+    pulls.ended()
     if case .accepted(let end) = outcome { logChanged(end) }
     guard let pull = pulls.pull(name, of: exchange) else { return }
     switch outcome {
@@ -67,9 +72,11 @@ extension Replicator {
     pulls.finish(name)
   }
 
-  mutating func lostFetch(at route: String) {
+  mutating func lostFetch(_ name: SegmentName, _ exchange: Exchange) {
+    pulls.ended()
     pulls.window.failed(at: now)
-    pulls.dropAll(at: route)
+    if pulls.pull(name, of: exchange.id) != nil { pulls.finish(name) }
+    pulls.dropWaiting(at: exchange.route)
   }
 
   /// Who hears no predecessor asks the others in turn, the successor's own Sync apart: so a part of

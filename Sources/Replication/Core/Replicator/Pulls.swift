@@ -10,10 +10,11 @@ struct Pulls: Sendable {
     var target: Offset
     var failures = 0
     /// The exchange whose piece is being fetched or ingested.
-    var exchange: ExchangeID?
+    var exchange: Replicator.ExchangeID?
   }
 
   private(set) var pulls: [SegmentName: Pull] = [:]
+  /// Fetches and the ingests of their pieces.
   private(set) var underWay = 0
   private var facts = Fifo<SegmentName>()
   private var archives = Fifo<SegmentName>()
@@ -46,35 +47,33 @@ struct Pulls: Sendable {
     return nil
   }
 
-  mutating func begin(_ name: SegmentName, _ exchange: ExchangeID) {
+  mutating func begin(_ name: SegmentName, _ exchange: Replicator.ExchangeID) {
     pulls[name]?.exchange = exchange
     underWay += 1
   }
 
   /// The pull that waits for this exchange; nil if it was given up meanwhile.
-  func pull(_ name: SegmentName, of exchange: ExchangeID) -> Pull? {
+  func pull(_ name: SegmentName, of exchange: Replicator.ExchangeID) -> Pull? {
     guard let pull = pulls[name], pull.exchange == exchange else { return nil }
     return pull
   }
 
-  /// The fetch and the ingest of a piece are over; there is more to do.
+  /// A fetch ended, with its ingest if there was one, whatever became of its pull.
+  mutating func ended() { underWay -= 1 }
+
+  /// There is more to do.
   mutating func again(_ name: SegmentName, failed: Bool) {
-    guard pulls[name]?.exchange != nil else { return }
-    underWay -= 1
     pulls[name]?.exchange = nil
     if failed { pulls[name]?.failures += 1 } else { pulls[name]?.failures = 0 }
     enqueue(name)
   }
 
   /// Done or given up. What is under way comes back to nothing.
-  mutating func finish(_ name: SegmentName) {
-    guard let pull = pulls.removeValue(forKey: name) else { return }
-    if pull.exchange != nil { underWay -= 1 }
-  }
+  mutating func finish(_ name: SegmentName) { pulls[name] = nil }
 
-  mutating func dropAll(at route: String) {
-    // The order doesn't show: every one goes.
-    for name in pulls.filter({ $0.value.route == route }).keys { finish(name) }
+  /// The peer does not answer: what was not begun there waits for another Sync.
+  mutating func dropWaiting(at route: String) {
+    pulls = pulls.filter { $0.value.route != route || $0.value.exchange != nil }
   }
 
   private mutating func enqueue(_ name: SegmentName) {

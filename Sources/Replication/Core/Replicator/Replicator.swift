@@ -22,6 +22,8 @@ public struct Replicator: Sendable {
   var successor: RingMember?
   var view: PeerView?
   var outbox: Outbox
+  /// Shipped by earlier outboxes and not yet answered.
+  var orphanBytes = 0
 
   var exchanges = Exchanges()
   var inbox = Inbox()
@@ -42,6 +44,8 @@ public struct Replicator: Sendable {
 
   // What was said already.
   var suspicions: [Suspicion] = []
+  /// For people, of the routes asked; an answer clears it.
+  var lastFailures: [String: String] = [:]
   var conflict: IdentityConflict?
   var sealed: Set<SegmentName> = []
   var appended: Set<SegmentName> = []
@@ -188,6 +192,7 @@ public struct Replicator: Sendable {
 
   mutating func failed(_ id: ExchangeID, _ reason: String) {
     guard let exchange = exchanges.end(id) else { return }
+    lastFailures[exchange.route] = reason
     broken(exchange)
   }
 
@@ -196,7 +201,7 @@ public struct Replicator: Sendable {
     switch exchange.context {
     case .sync: break
     case .ship(let context): lost(context)
-    case .fetch: lostFetch(at: exchange.route)
+    case .fetch(let name, _): lostFetch(name, exchange)
     }
     if exchange.route == successor?.route {
       failures += 1

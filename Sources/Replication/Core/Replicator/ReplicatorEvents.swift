@@ -3,33 +3,6 @@ import LogStore
 // What the engine tells the replication core, and what the core asks it to do. All of it is values;
 // the ids are counters of whoever draws them and mean nothing across a restart.
 
-/// One exchange that a core opened: its request, and the response or failure that ends it. Drawn from
-/// a counter of that core, never twice in its life.
-public struct ExchangeID: Hashable, Comparable, Sendable, CustomStringConvertible {
-  public var value: UInt64
-  public init(_ value: UInt64) { self.value = value }
-  public static func < (a: ExchangeID, b: ExchangeID) -> Bool { a.value < b.value }
-  public var description: String { String(value) }
-}
-
-/// One request of a peer, drawn by the transport, which delivers the reply by it.
-public struct RequestToken: Hashable, Comparable, Sendable, CustomStringConvertible {
-  public var value: UInt64
-  public init(_ value: UInt64) { self.value = value }
-  public static func < (a: RequestToken, b: RequestToken) -> Bool { a.value < b.value }
-  public var description: String { "request \(value)" }
-}
-
-public struct ReadID: Hashable, Sendable {
-  public var value: UInt64
-  public init(_ value: UInt64) { self.value = value }
-}
-
-public struct IngestID: Hashable, Sendable {
-  public var value: UInt64
-  public init(_ value: UInt64) { self.value = value }
-}
-
 public enum ReadOutcome: Hashable, Sendable {
   /// Whole frames from the offset on.
   case bytes([UInt8])
@@ -59,7 +32,7 @@ public enum IdentityConflict: Hashable, Sendable, CustomStringConvertible {
   /// A peer holds other bytes of a segment of ours.
   case otherBytes(SegmentName)
   /// A floor of ours covers a serial that we never opened.
-  case floorAhead(Owner, floor: Serial)
+  case floorAhead(LogOwner, floor: Serial)
   /// Another process answers under our identity.
   case twin(address: String)
 
@@ -77,6 +50,29 @@ public enum IdentityConflict: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Replicator {
+  /// One exchange that this core opened.
+  public struct ExchangeID: Hashable, Comparable, Sendable {
+    public var value: UInt64
+    public init(_ value: UInt64) { self.value = value }
+    public static func < (a: ExchangeID, b: ExchangeID) -> Bool { a.value < b.value }
+  }
+
+  /// One request of a peer, drawn by the transport, which delivers the reply by it.
+  public struct RequestToken: Hashable, Sendable {
+    public var value: UInt64
+    public init(_ value: UInt64) { self.value = value }
+  }
+
+  public struct ReadID: Hashable, Sendable {
+    public var value: UInt64
+    public init(_ value: UInt64) { self.value = value }
+  }
+
+  public struct IngestID: Hashable, Sendable {
+    public var value: UInt64
+    public init(_ value: UInt64) { self.value = value }
+  }
+
   /// What the node holds and knows when it starts, after recovery and with its new segments open.
   public struct Start: Sendable {
     public var vector: [SegmentEnd]

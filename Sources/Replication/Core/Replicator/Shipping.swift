@@ -35,8 +35,16 @@ extension Replicator {
     return vector.newest(of: name.owner)?.name == name ? .urgent : .facts
   }
 
+  /// Another successor, or another start of it: nothing of the old outbox steers the new one.
+  mutating func replaceOutbox() {
+    view = nil
+    orphanBytes += outbox.shippedBytes
+    outbox = Outbox(settings, generation: outbox.generation + 1)
+  }
+
   mutating func pumpShips() {
-    guard view != nil else { return }
+    // Successors that change faster than exchanges end must not add up.
+    guard view != nil, orphanBytes < settings.windowLimit else { return }
     while let read = outbox.nextRead() {
       let id = inbox.begin(.ship(read, generation: outbox.generation))
       emit(.read(id, read.segment, from: read.offset, maxBytes: read.reserved))
@@ -75,7 +83,10 @@ extension Replicator {
     let name = ship.segment
     var end = response.end
     if end?.name != name { end = nil }
-    guard ship.generation == outbox.generation, let peer = view?.peer else { return }
+    guard ship.generation == outbox.generation, let peer = view?.peer else {
+      orphanBytes -= ship.count
+      return
+    }
     outbox.returned(ship)
     outbox.window.answered(bytes: ship.count, after: now - exchange.sentAt, at: now)
     if let end {
@@ -118,7 +129,10 @@ extension Replicator {
   }
 
   mutating func lost(_ ship: ShipContext) {
-    guard ship.generation == outbox.generation else { return }
+    guard ship.generation == outbox.generation else {
+      orphanBytes -= ship.count
+      return
+    }
     outbox.returned(ship)
     outbox.window.failed(at: now)
     outbox.isPaused = true

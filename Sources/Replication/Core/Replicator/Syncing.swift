@@ -36,7 +36,7 @@ extension Replicator {
   }
 
   private func compare(_ request: SyncRequest, into response: inout SyncResponse) {
-    var theirs: [Owner: UInt64] = [:]
+    var theirs: [LogOwner: UInt64] = [:]
     for digest in request.digests { theirs[digest.owner] = digest.digest }
     let archives = request.archives && settings.replicatesArchives
     let groups = vector.groups.filter { $0.owner.log == .facts || archives }
@@ -78,7 +78,11 @@ extension Replicator {
     case .clone:
       raise(.twin(address: exchange.route))
       return
-    case .selfAlias, .removed: return
+    case .selfAlias: return
+    case .removed:
+      detector.forget(exchange.route)
+      lastFailures[exchange.route] = nil
+      return
     case .same, .newNode, .newIncarnation: break
     }
     guard context.purpose != .probe else { return }
@@ -112,11 +116,11 @@ extension Replicator {
         $0.value.turn > context.turn || theirs.omitted.contains($0.key.owner)
       }
       for log in LogKind.allCases
-      where theirs.omitted.contains(Owner(node: peer.node, log: log)) {
+      where theirs.omitted.contains(LogOwner(node: peer.node, log: log)) {
         new.newest[log] = old.newest[log]
       }
     } else {
-      outbox = Outbox(settings, generation: outbox.generation + 1)
+      replaceOutbox()
     }
     new.turn = context.turn
     new.takesArchives = theirs.archives
@@ -192,14 +196,14 @@ extension Replicator {
 struct PeerVector: Sendable {
   /// Sorted within an owner.
   private(set) var ends: [SegmentEnd] = []
-  let omitted: Set<Owner>
+  let omitted: Set<LogOwner>
   let archives: Bool
 
   init(told: SegmentVector, _ response: SyncResponse, archives: Bool) {
     self.archives = archives
     omitted = Set(response.omitted)
-    let isMeant = { (owner: Owner) in owner.log == .facts || archives }
-    var differing: Set<Owner> = []
+    let isMeant = { (owner: LogOwner) in owner.log == .facts || archives }
+    var differing: Set<LogOwner> = []
     for vector in response.owners where isMeant(vector.owner) {
       // Twice the same owner is garbage: the first counts.
       guard differing.insert(vector.owner).inserted else { continue }

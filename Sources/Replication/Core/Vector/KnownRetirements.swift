@@ -12,10 +12,10 @@ public struct RetiredSegment: Hashable, Sendable {
 
 /// All serials of an owner below `floor` are retired; the record says so.
 public struct OwnerFloor: Hashable, Sendable {
-  public var owner: Owner
+  public var owner: LogOwner
   public var floor: Serial
   public var record: Record
-  public init(owner: Owner, floor: Serial, record: Record) {
+  public init(owner: LogOwner, floor: Serial, record: Record) {
     self.owner = owner
     self.floor = floor
     self.record = record
@@ -26,7 +26,7 @@ public struct OwnerFloor: Hashable, Sendable {
 /// the core neither ships nor fetches what nobody needs to receive.
 struct KnownRetirements: Sendable {
   private var exceptions: [SegmentName: Record] = [:]
-  private var floors: [Owner: OwnerFloor] = [:]
+  private var floors: [LogOwner: OwnerFloor] = [:]
 
   func record(retiring name: SegmentName) -> Record? {
     if let floor = floors[name.owner], name.serial < floor.floor { return floor.record }

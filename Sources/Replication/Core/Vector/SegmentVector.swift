@@ -17,12 +17,12 @@ public struct SegmentVector: Hashable, Sendable {
     return Self.search(groups[group].ends, name).found
   }
 
-  public func group(of owner: Owner) -> OwnerVector? {
+  public func group(of owner: LogOwner) -> OwnerVector? {
     groupIndex(of: owner).map { groups[$0] }
   }
 
   /// The segment of the highest serial: of an own log the open one.
-  public func newest(of owner: Owner) -> SegmentEnd? { group(of: owner)?.ends.last }
+  public func newest(of owner: LogOwner) -> SegmentEnd? { group(of: owner)?.ends.last }
 
   public var segmentCount: Int { groups.reduce(0) { $0 + $1.ends.count } }
 
@@ -48,7 +48,7 @@ public struct SegmentVector: Hashable, Sendable {
   }
 
   /// A floor never falls.
-  public mutating func raiseFloor(of owner: Owner, to floor: Serial) {
+  public mutating func raiseFloor(of owner: LogOwner, to floor: Serial) {
     guard floor > Serial(0) else { return }
     let group = makeGroup(owner)
     if groups[group].floor < floor { groups[group].floor = floor }
@@ -63,12 +63,12 @@ public struct SegmentVector: Hashable, Sendable {
     return digests
   }
 
-  private func groupIndex(of owner: Owner) -> Int? {
+  private func groupIndex(of owner: LogOwner) -> Int? {
     let index = groups.partitioningIndex { $0.owner >= owner }
     return index < groups.count && groups[index].owner == owner ? index : nil
   }
 
-  private mutating func makeGroup(_ owner: Owner) -> Int {
+  private mutating func makeGroup(_ owner: LogOwner) -> Int {
     let index = groups.partitioningIndex { $0.owner >= owner }
     if index == groups.count || groups[index].owner != owner {
       groups.insert(OwnerVector(owner: owner), at: index)

@@ -3,6 +3,14 @@ import ReplicationCore
 
 // What reaches the coordinator and what it asks for: its whole surface beside `handle`. Values only.
 
+/// A request that the shell will answer; drawn by the shell, never twice in a process.
+public struct RequestToken: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public var value: UInt64
+  public init(_ value: UInt64) { self.value = value }
+  public static func < (a: RequestToken, b: RequestToken) -> Bool { a.value < b.value }
+  public var description: String { "request \(value)" }
+}
+
 /// Who this coordinator is in this start.
 public struct CoordinatorIdentity: Hashable, Sendable {
   public var node: NodeID
