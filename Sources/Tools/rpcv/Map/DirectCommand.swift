@@ -1,0 +1,118 @@
+/// The fast path around the shell: a command whose text has no character that means anything to
+/// /bin/sh, and whose program is no part of the shell, is executed as the words that the shell
+/// would have found. Whatever is in doubt goes to the shell.
+struct DirectCommand: Sendable {
+  /// A word's pieces. In shell text an argument without value adds nothing, and a placeholder for
+  /// several arguments ends words; under -q each word stays one.
+  private let words: [[Template.Piece]]
+  private let splitsArguments: Bool
+
+  /// nil if the shell is needed whatever the arguments are.
+  init?(shellText template: Template) {
+    var words: [[Template.Piece]] = []
+    var current: [Template.Piece] = []
+    for piece in template.pieces {
+      guard case .literal(let bytes) = piece else {
+        if piece == .placeholder(.slot) { return nil }
+        current.append(piece)
+        continue
+      }
+      guard bytes.allSatisfy({ Self.isPlain($0) || Self.isBlank($0) }) else { return nil }
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let run = rest.prefix { !Self.isBlank($0) }
+        if !run.isEmpty { current.append(.literal(Bytes(run))) }
+        rest = rest[run.endIndex...]
+        if !rest.isEmpty {
+          if !current.isEmpty { words.append(current) }
+          current = []
+          rest = rest.drop(while: Self.isBlank)
+        }
+      }
+    }
+    if !current.isEmpty { words.append(current) }
+    // The program must stand there literally: what an argument makes of it is the shell's business.
+    guard case .literal(let program)? = words.first?.first, words.first?.count == 1,
+      !program.contains(UInt8(ascii: "="))
+    else { return nil }
+    self.words = words
+    splitsArguments = true
+  }
+
+  /// Words that are quoted whole (-q).
+  init?(templates: [Template]) {
+    words = templates.map(\.pieces)
+    splitsArguments = false
+  }
+
+  /// The words to execute, or nil if this job needs the shell.
+  func words(_ job: Job) -> [Bytes]? {
+    let result = splitsArguments ? split(job) : words.map { Self.joined($0, job) }
+    guard let program = result.first, !program.isEmpty, !Self.isBuiltIn(program, result)
+    else { return nil }
+    return result
+  }
+
+  private func split(_ job: Job) -> [Bytes] {
+    var result: [Bytes] = []
+    for word in words {
+      var current: Bytes?
+      for piece in word {
+        switch piece {
+        case .literal(let bytes): current = (current ?? []) + bytes
+        case .placeholder(let placeholder):
+          for (index, value) in Template.values(of: placeholder, in: job).enumerated() {
+            if index > 0, let done = current {
+              result.append(done)
+              current = nil
+            }
+            current = (current ?? []) + value
+          }
+        }
+      }
+      if let current { result.append(current) }
+    }
+    return result
+  }
+
+  private static func joined(_ word: [Template.Piece], _ job: Job) -> Bytes {
+    var result: Bytes = []
+    for piece in word {
+      switch piece {
+      case .literal(let bytes): result += bytes
+      case .placeholder(let placeholder):
+        result += Template.values(of: placeholder, in: job).joined(separator: [UInt8(ascii: " ")])
+      }
+    }
+    return result
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
+  }
+
+  /// Bytes that mean themselves to a shell in any place of a word.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    ShellQuote.isBare(byte) || byte >= 0x80 || Array(":,@%=".utf8).contains(byte)
+  }
+
+  /// What the shell would run itself: its keywords and built-in commands. `echo` is the program of
+  /// that name unless an option or an escape is in sight, about which shells disagree.
+  private static func isBuiltIn(_ program: Bytes, _ words: [Bytes]) -> Bool {
+    if program == Array("echo".utf8) {
+      return words.dropFirst().contains {
+        $0.first == UInt8(ascii: "-") || $0.contains(UInt8(ascii: "\\"))
+      }
+    }
+    return builtIns.contains(program)
+  }
+
+  private static let builtIns = Set(
+    """
+    . : [ alias bg bind break builtin caller case cd chdir command compgen complete continue \
+    coproc declare dirs disown do done elif else enable esac eval exec exit export fc fg fi for \
+    function getopts hash help history if in jobs kill let local logout mapfile popd printf \
+    pushd pwd read readarray readonly return select set shift shopt source suspend test then \
+    time times trap type typeset ulimit umask unalias unset until wait while
+    """.split(separator: " ").map { Array($0.utf8) })
+}
