@@ -169,7 +169,7 @@ extension NodeEngine {
 
   var ownerFloors: [OwnerFloor] {
     facts.retirements.floorRecords.map {
-      OwnerFloor(owner: Owner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
+      OwnerFloor(owner: LogOwner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
     }
   }
 }
