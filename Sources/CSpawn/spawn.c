@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -29,7 +31,7 @@
 #endif
 
 struct child {
-  const struct rpcv_spawn *spawn;
+  const struct rpcv_command *spawn;
   sigset_t empty;
   pid_t parent;
   volatile int step;
@@ -65,7 +67,7 @@ static int limit(int resource, uint64_t value) {
   return setrlimit(resource, &now);
 }
 
-static int limits(const struct rpcv_spawn *spawn) {
+static int limits(const struct rpcv_command *spawn) {
   struct rlimit core = {0, 0};
   if (setrlimit(RLIMIT_CORE, &core) != 0) return -1;
   if (spawn->file_size != 0 && limit(RLIMIT_FSIZE, spawn->file_size) != 0) return -1;
@@ -99,7 +101,7 @@ static void close_others(void) {
 
 static int run(void *argument) {
   struct child *child = argument;
-  const struct rpcv_spawn *spawn = child->spawn;
+  const struct rpcv_command *spawn = child->spawn;
   reset_signals();
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail(child, rpcv_step_parent);
   if (getppid() != child->parent) _exit(127);
@@ -116,7 +118,7 @@ static int run(void *argument) {
   return fail(child, rpcv_step_exec);
 }
 
-struct rpcv_spawned rpcv_spawn(const struct rpcv_spawn *spawn) {
+struct rpcv_spawned rpcv_spawn(const struct rpcv_command *spawn) {
   struct rpcv_spawned result = {-1, -1, rpcv_step_clone, 0};
   const size_t size = 64 * 1024;
   // One stack a thread would do; a fresh mapping costs 4 us and can't be shared by mistake.
@@ -170,21 +172,31 @@ int rpcv_reap(pid_t pid, int *status, int64_t *peak_kib) {
   return 1;
 }
 
-int rpcv_epoll_set(int epoll, int descriptor, uint32_t events, uint64_t tag, int modify) {
-  struct epoll_event event = {.events = events, .data = {.u64 = tag}};
-  int operation = modify ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  return epoll_ctl(epoll, operation, descriptor, &event) == 0 ? 0 : errno;
+int rpcv_epoll_make(void) {
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  return epoll < 0 ? -errno : epoll;
 }
 
-int rpcv_epoll_wait(int epoll, uint64_t *tags, uint32_t *events, int capacity, int timeout_ms) {
+int rpcv_epoll_add(int epoll, int descriptor, uint64_t tag) {
+  struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
+}
+
+void rpcv_epoll_remove(int epoll, int descriptor) {
+  epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+int rpcv_epoll_wait(int epoll, uint64_t *tags, int capacity, int timeout_ms) {
   struct epoll_event found[64];
   int count = epoll_wait(epoll, found, capacity < 64 ? capacity : 64, timeout_ms);
   if (count < 0) return -errno;
-  for (int index = 0; index < count; index++) {
-    tags[index] = found[index].data.u64;
-    events[index] = found[index].events;
-  }
+  for (int index = 0; index < count; index++) tags[index] = found[index].data.u64;
   return count;
+}
+
+int rpcv_event_make(void) {
+  int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return event < 0 ? -errno : event;
 }
 
 int rpcv_memory_file(const char *name) {

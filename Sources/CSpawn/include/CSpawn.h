@@ -4,11 +4,10 @@
 #define RPCV_CSPAWN_H
 
 #include <stdint.h>
-#include <sys/epoll.h>
 #include <sys/types.h>
 
 // What the child is to become. All strings and arrays belong to the caller; nothing is kept.
-struct rpcv_spawn {
+struct rpcv_command {
   const char *program;      // a path; relative ones are looked up in `directory`
   char *const *arguments;   // null-terminated, argv[0] included
   char *const *environment; // null-terminated
@@ -42,7 +41,7 @@ struct rpcv_spawned {
 // Starts a process: a session and process group of its own, only descriptors 0 to 2, default signal
 // dispositions, an empty mask, no core file, and death by SIGKILL when the *thread* that called this
 // ends. Returns when the child has exec'ed or failed; a failed child is reaped already.
-struct rpcv_spawned rpcv_spawn(const struct rpcv_spawn *spawn);
+struct rpcv_spawned rpcv_spawn(const struct rpcv_command *spawn);
 
 // Descendants that lose their parent become children of this process. 0 or errno.
 int rpcv_become_subreaper(void);
@@ -52,11 +51,17 @@ int rpcv_become_subreaper(void);
 // -errno.
 int rpcv_reap(pid_t pid, int *status, int64_t *peak_kib);
 
-// Adds or changes (`modify`) what epoll reports about a descriptor, tagged with `tag`. 0 or errno.
-int rpcv_epoll_set(int epoll, int descriptor, uint32_t events, uint64_t tag, int modify);
+// epoll(7), level-triggered, for reading only. Descriptors are close-on-exec.
+// The epoll descriptor or -errno.
+int rpcv_epoll_make(void);
+// Reports `tag` whenever `descriptor` can be read. 0 or errno.
+int rpcv_epoll_add(int epoll, int descriptor, uint64_t tag);
+void rpcv_epoll_remove(int epoll, int descriptor);
+// Waits at most `timeout_ms` (-1: for ever); fills `tags`. Their number, or -errno.
+int rpcv_epoll_wait(int epoll, uint64_t *tags, int capacity, int timeout_ms);
 
-// Waits at most `timeout_ms`; fills tags and events. The number of events, or -errno.
-int rpcv_epoll_wait(int epoll, uint64_t *tags, uint32_t *events, int capacity, int timeout_ms);
+// An eventfd that doesn't block, close-on-exec. The descriptor or -errno.
+int rpcv_event_make(void);
 
 // An unnamed file in memory, close-on-exec. The descriptor or -errno.
 int rpcv_memory_file(const char *name);

@@ -56,7 +56,9 @@ enum Descriptors {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(limit, 16 << 10))
     while bytes.count < limit {
-      let count = uninterrupted { read(descriptor, &buffer, min(buffer.count, limit - bytes.count)) }
+      let count = uninterrupted {
+        read(descriptor, &buffer, min(buffer.count, limit - bytes.count))
+      }
       guard count >= 0 else { return nil }
       if count == 0 { break }
       bytes += buffer[..<count]

@@ -26,13 +26,15 @@ final class OwnThread: Sendable {
   init(named name: String, _ run: @escaping @Sendable () -> Void) throws(SystemFailure) {
     let body = Unmanaged.passRetained(Body(name: name, run: run))
     var handle = pthread_t()
-    let code = pthread_create(&handle, nil, { argument in
-      guard let argument else { return nil }
-      let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-      rpcv_name_thread(String(body.name.prefix(15)))
-      body.run()
-      return nil
-    }, body.toOpaque())
+    let code = pthread_create(
+      &handle, nil,
+      { argument in
+        guard let argument else { return nil }
+        let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+        rpcv_name_thread(String(body.name.prefix(15)))
+        body.run()
+        return nil
+      }, body.toOpaque())
     guard code == 0 else {
       body.release()
       throw SystemFailure("start the thread \(name)", code: code)

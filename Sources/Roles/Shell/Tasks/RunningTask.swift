@@ -33,6 +33,8 @@ final class RunningTask {
   /// When the first process ended. It stays a zombie until completion: while it does, nobody else
   /// can get its pid, nor the id of its group and session.
   var ended: Instant?
+  /// Others of it may end without a sign: then it is looked for them.
+  var nextLook = Instant.distantFuture
   var leftovers: Set<Int32> = []
 
   init(
@@ -65,9 +67,8 @@ final class RunningTask {
   var deadline: Instant? {
     switch phase {
     case .running: timeLimitAt
-    case .terminating(let until): until
-    case .lingering(let until): until
-    case .killing(_, let next): next
+    case .terminating(let until), .lingering(let until), .killing(_, let until):
+      min(until, ended == nil ? .distantFuture : nextLook)
     }
   }
 }

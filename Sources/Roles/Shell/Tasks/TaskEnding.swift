@@ -13,6 +13,9 @@ import ReplicationCore
 extension TaskRunnerLoop {
   /// Between two looks at processes that were sent SIGKILL, and at those that linger.
   private static let again: Duration = .milliseconds(10)
+  private static let look: Duration = .milliseconds(20)
+  /// Times that a task's streams are read in one turn: an orphan may write for ever.
+  private static let turns = 4
   /// A process that the kernel doesn't let die (dead NFS server) holds its task up for so long.
   private static let patience: Duration = .seconds(20)
 
@@ -61,10 +64,11 @@ extension TaskRunnerLoop {
   func advance(_ task: RunningTask, _ now: Instant) {
     switch task.phase {
     case .running:
-      let limit = task.limits.time ?? .zero
-      end(task, TaskFailure(.timeLimit, "the task ran longer than its limit of \(limit)"), now)
-    case .terminating, .killing: killAll(task, now)
-    case .lingering(let until):
+      if let limit = task.timeLimitAt, now >= limit {
+        let words = "the task ran longer than its limit of \(task.limits.time ?? .zero)"
+        end(task, TaskFailure(.timeLimit, words), now)
+      }
+    case .terminating(let until), .lingering(let until), .killing(_, let until):
       if now >= until { killAll(task, now) }
     }
     if task.ended != nil { conclude(task, now) }
@@ -94,11 +98,11 @@ extension TaskRunnerLoop {
 
   private func drain(_ task: RunningTask, _ now: Instant) {
     for source in [Source.stdout, .stderr] {
-      var event = OutputCapture.Event.more
-      while event == .more {
-        event = source == .stdout ? task.stdout.drain(buffer) : task.stderr.drain(buffer)
+      for _ in 0..<Self.turns {
+        let event = source == .stdout ? task.stdout.drain(buffer) : task.stderr.drain(buffer)
+        judge(event, task, now)
+        if event != .more { break }
       }
-      judge(event, task, now)
     }
   }
 
@@ -106,6 +110,7 @@ extension TaskRunnerLoop {
   private func conclude(_ task: RunningTask, _ now: Instant) {
     let left = survivors.find(of: task, among: tasks, quick: true)
     if left.isEmpty && task.outputEnded { return complete(task) }
+    task.nextLook = now + Self.look
     switch task.phase {
     case .running:
       task.phase = .lingering(until: now + settings.lingerTime)

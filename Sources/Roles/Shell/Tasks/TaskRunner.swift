@@ -1,6 +1,7 @@
 // Runs programs as tasks. It promises one report a task, after which nothing of the task lives; and
 // that the death of this process is the death of every task. It knows nothing of calls or ledgers.
 
+import CSpawn
 import ReplicationCore
 import Synchronization
 
@@ -22,10 +23,14 @@ public final class TaskRunner: Sendable {
     settings: TaskRunnerSettings = .init(), orphans: OrphanRegistry? = nil
   ) throws(SystemFailure) {
     let mailbox = try RunnerMailbox()
+    let epoll = rpcv_epoll_make()
+    guard epoll >= 0 else { throw SystemFailure("make an epoll descriptor", code: -epoll) }
     let run = orphans?.run ?? TaskRunner.randomRun()
     self.mailbox = mailbox
     thread = try OwnThread(named: "rpcv-tasks") {
-      TaskRunnerLoop(settings: settings, mailbox: mailbox, registry: orphans, run: run).run()
+      TaskRunnerLoop(
+        settings: settings, mailbox: mailbox, epoll: epoll, registry: orphans, run: run
+      ).work()
     }
   }
 
@@ -75,8 +80,9 @@ final class RunnerMailbox: Sendable {
   private let state = Mutex(State())
 
   init() throws(SystemFailure) {
-    wakeup = eventfd(0, Int32(EFD_CLOEXEC.rawValue) | Int32(EFD_NONBLOCK.rawValue))
-    guard wakeup >= 0 else { throw SystemFailure("make an eventfd") }
+    let made = rpcv_event_make()
+    guard made >= 0 else { throw SystemFailure("make an eventfd", code: -made) }
+    wakeup = made
   }
 
   /// False after a `stop`.

@@ -36,7 +36,8 @@ final class TaskRunnerLoop {
   private static let reapEvery: Duration = .seconds(5)
 
   init(
-    settings: TaskRunnerSettings, mailbox: RunnerMailbox, registry: OrphanRegistry?, run: String
+    settings: TaskRunnerSettings, mailbox: RunnerMailbox, epoll: Int32, registry: OrphanRegistry?,
+    run: String
   ) {
     self.settings = settings
     self.mailbox = mailbox
@@ -44,9 +45,9 @@ final class TaskRunnerLoop {
     self.run = run
     survivors = Survivors(ownsAllChildren: settings.ownsAllChildren)
     Descriptors.occupyStandard()
-    epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
+    self.epoll = epoll
     _ = rpcv_become_subreaper()
-    _ = rpcv_epoll_set(epoll, mailbox.wakeup, EPOLLIN.rawValue, Self.wakeupTag, 0)
+    _ = rpcv_epoll_add(epoll, mailbox.wakeup, Self.wakeupTag)
   }
 
   deinit {
@@ -55,11 +56,10 @@ final class TaskRunnerLoop {
   }
 
   /// Until it was stopped and the last task has completed.
-  func run() {
+  func work() {
     var tags = [UInt64](repeating: 0, count: 64)
-    var events = [UInt32](repeating: 0, count: 64)
     while !(stopping && tasks.isEmpty) {
-      let count = rpcv_epoll_wait(epoll, &tags, &events, 64, timeout())
+      let count = rpcv_epoll_wait(epoll, &tags, 64, timeout())
       for index in 0..<max(0, Int(count)) { handle(tags[index]) }
       let now = MonotonicClock.now()
       for task in due(now) { advance(task, now) }
@@ -99,11 +99,11 @@ final class TaskRunnerLoop {
   }
 
   func watch(_ descriptor: Int32, _ serial: UInt64, _ source: Source) -> Int32 {
-    rpcv_epoll_set(epoll, descriptor, EPOLLIN.rawValue, serial << 2 | source.rawValue, 0)
+    rpcv_epoll_add(epoll, descriptor, serial << 2 | source.rawValue)
   }
 
   /// A process that ended stays readable for ever: it is told once.
-  func unwatch(_ descriptor: Int32) { _ = epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) }
+  func unwatch(_ descriptor: Int32) { rpcv_epoll_remove(epoll, descriptor) }
 
   // MARK: Time
 

@@ -85,7 +85,8 @@ extension TaskRunnerLoop {
     ]
     if let code = codes.first(where: { $0 != 0 }) {
       // It can't be watched as it should: end it, and look at it by the clock.
-      task.intent = TaskFailure(.cannotStart, SystemFailure("watch the task", code: code).description)
+      task.intent = TaskFailure(
+        .cannotStart, SystemFailure("watch the task", code: code).description)
       killAll(task, now)
     }
   }
@@ -138,11 +139,10 @@ extension TaskRunnerLoop {
     else {
       throw .because(launch.name, "an argument or a variable contains a NUL byte")
     }
-    let descriptor = rpcv_spawn.init
     return withExtendedLifetime((argv, envp)) {
       program.withCString { program in
         launch.directory.withCString { directory in
-          var spawn = descriptor()
+          var spawn = rpcv_command()
           spawn.program = program
           spawn.arguments = argv.array
           spawn.environment = envp.array

@@ -1,0 +1,98 @@
+import Foundation
+import Glibc
+import Synchronization
+
+@testable import RolesShell
+
+/// A directory of its own and a runner in it, for one test.
+final class TaskBench: Sendable {
+  let directory: String
+  let runner: TaskRunner
+  private let count = Mutex(0)
+
+  init(settings: TaskRunnerSettings = .init(), orphans: OrphanRegistry? = nil) throws {
+    var template = Array("\(NSTemporaryDirectory())/rpcv-task-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw SystemFailure("make a directory for the test") }
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    runner = try TaskRunner(settings: settings, orphans: orphans)
+  }
+
+  deinit {
+    runner.stop()
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  func launch(_ arguments: [String]) -> TaskLaunch {
+    let number = count.withLock { count in
+      count += 1
+      return count
+    }
+    return TaskLaunch(
+      id: "t\(number)", arguments: arguments.map { Array($0.utf8) },
+      environment: [TaskVariable("PATH", "/usr/bin:/bin")], directory: directory,
+      spool: "\(directory)/t\(number)")
+  }
+
+  func shell(_ script: String) -> TaskLaunch { launch(["sh", "-c", script]) }
+
+  func run(_ launch: TaskLaunch) async -> TaskReport {
+    await withCheckedContinuation { continuation in
+      runner.start(launch) { continuation.resume(returning: $0) }
+    }
+  }
+
+  func run(_ arguments: [String], change: (inout TaskLaunch) -> Void = { _ in }) async -> TaskReport
+  {
+    var launch = launch(arguments)
+    change(&launch)
+    return await run(launch)
+  }
+
+  func run(shell script: String, change: (inout TaskLaunch) -> Void = { _ in }) async -> TaskReport
+  {
+    await run(["sh", "-c", script], change: change)
+  }
+
+  func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+  /// The number that a task wrote to a file.
+  func number(in name: String) async -> Int32? {
+    let path = path(name)
+    guard await eventually({ FileManager.default.contents(atPath: path)?.last == 10 }) else {
+      return nil
+    }
+    let text = String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    return Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
+  }
+}
+
+extension TaskOutput {
+  /// Its bytes, read from the file if need be.
+  var text: String {
+    switch self {
+    case .inline(let bytes): String(decoding: bytes, as: UTF8.self)
+    case .file(let path, _):
+      String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    }
+  }
+}
+
+/// Waits for a condition; the deadline only bounds a failing test.
+func eventually(
+  within limit: Duration = .seconds(20), _ condition: @Sendable () -> Bool
+) async -> Bool {
+  let end = ContinuousClock.now + limit
+  while !condition() {
+    guard ContinuousClock.now < end else { return false }
+    try? await Task.sleep(for: .milliseconds(2))
+  }
+  return true
+}
+
+/// Whether the process lives; a zombie doesn't.
+func isAlive(_ pid: Int32) -> Bool {
+  guard let entry = ProcessTable.entry(pid) else { return false }
+  return !entry.isZombie
+}
+
+func exists(_ pid: Int32) -> Bool { ProcessTable.entry(pid) != nil }
