@@ -11,7 +11,7 @@ public enum TransportLane: UInt8, Hashable, Sendable, CaseIterable {
   case bulk
 }
 
-public struct ExchangeID: Hashable, Sendable {
+public struct TransportExchange: Hashable, Sendable {
   let value: UInt64
 }
 
@@ -34,7 +34,7 @@ public final class TransportClient: Sendable {
   public func exchange(
     with address: HostPort, lane: TransportLane = .control, _ payload: [UInt8], timeout: Duration,
     completion: @escaping ExchangeCompletion
-  ) -> ExchangeID {
+  ) -> TransportExchange {
     let id = lastExchange.add(1, ordering: .relaxed).newValue
     let deadline = NIODeadline.now() + TimeAmount(timeout)
     onLoop {
@@ -42,11 +42,11 @@ public final class TransportClient: Sendable {
         id, ClientCore.Key(address: address, lane: lane), payload, deadline: deadline,
         completion: completion)
     }
-    return ExchangeID(value: id)
+    return TransportExchange(value: id)
   }
 
   /// Completes the exchange with `.stopped`, unless it is completed already.
-  public func cancel(_ id: ExchangeID) { onLoop { $0.cancel(id.value) } }
+  public func cancel(_ id: TransportExchange) { onLoop { $0.cancel(id.value) } }
 
   /// Completes all exchanges with `.stopped`, closes all connections; later exchanges fail so too.
   public func stop() {
