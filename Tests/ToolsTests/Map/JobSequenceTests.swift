@@ -31,6 +31,13 @@ struct JobSequenceTests {
         == ["a|1|x", "a|1|y", "b|1|x", "b|1|y"])
   }
 
+  @Test func nothingBehindTheMarkMakesNoJob() throws {
+    let options = try MapOptions(parsing: [bytes("echo"), bytes(":::")])
+    #expect(!options.readsStandardInput)
+    #expect(try rows(options.sources) == [])
+    #expect(try rows([values("a\nb")]) == ["a\nb"])
+  }
+
   @Test func filesAreReadAgainForEveryCombination() throws {
     let scratch = try Scratch()
     let lines = file(try scratch.file("lines", "1\n2\n3"))
@@ -108,8 +115,6 @@ struct JobSequenceTests {
   /// A million lines pass through a few hundred kilobytes.
   @Test func aLongSourceNeedsLittleMemory() throws {
     let writer = Process()
-    writer.executableURL = URL(fileURLWithPath: "/usr/bin/seq")
-    writer.arguments = ["1000000"]
     let scratch = try Scratch()
     let path = bytes(scratch.path + "/fifo")
     #expect(path.withPath { mkfifo($0, 0o600) } == 0)

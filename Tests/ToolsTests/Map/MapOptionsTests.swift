@@ -68,10 +68,9 @@ struct MapOptionsTests {
     ("--timeout 5x c", "--timeout: '5x' is not a duration"),
     ("--memory 5x c", "--memory"), ("--retries 0 c", "from 1 to 1000"), ("--env =x c", "--env"),
     ("--env 1a=x c", "--env"), ("-d ab c", "-d"), ("c :::+ a", "none"), ("c ::::", "needs"),
-    ("--out /etc/x c", "never"), ("--session= c", "empty"), ("--joblog= c", "--joblog"),
+    ("--session= c", "empty"), ("--joblog= c", "--joblog"),
   ])
   func badLinesAreRefusedWithTheReason(line: String, reason: String) throws {
-    if reason == "never" { return try #expect(options(line).outputs.count == 1) }
     let error = #expect(throws: MapError.self) { try options(line) }
     #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
   }
@@ -82,7 +81,7 @@ struct MapOptionsTests {
     for option in MapOption.all where !option.help.isEmpty {
       for name in option.names { #expect(help.contains(name)) }
     }
-    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    #expect(help.split(separator: "\n").allSatisfy { $0.count <= 90 })
   }
 
   @Test func optionNamesAreUnique() {
@@ -98,9 +97,8 @@ struct MapOptionsTests {
     #expect(try JobCount(parsing: text).resolved(cores: cores) == jobs)
   }
 
-  @Test(arguments: ["", "x", "2.5", "%", "-%", "+", "-", "1e3", "99999999", "+1%", "0%"])
+  @Test(arguments: ["", "x", "2.5", "%", "-%", "+", "-", "1e3", "99999999", "-1%", "0%"])
   func badJobCounts(text: String) {
-    if text == "+1%" { return }
     #expect(throws: MapError.self) { try JobCount(parsing: text) }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ReplicationTransport
 import Testing
 
 @testable import rpcv
@@ -98,7 +99,7 @@ struct SettingsTests {
     ("10.0.0.1:65535", "10.0.0.1:65535"),
   ])
   func addresses(text: String, description: String) throws {
-    #expect(try HostPort(parsing: text).description == description)
+    #expect(try HostPort.parse(text).description == description)
   }
 
   @Test(arguments: [
@@ -106,13 +107,13 @@ struct SettingsTests {
     "http://a:1", "u@a:1", "a:+1",
   ])
   func badAddresses(text: String) {
-    #expect(throws: ParseError.self) { try HostPort(parsing: text) }
+    #expect(throws: ParseError.self) { try HostPort.parse(text) }
   }
 
   @Test func addressLists() throws {
-    #expect(try HostPort.list(parsing: " a:1,,b  a:1 ").map(\.description) == ["a:1", "b:7480"])
-    #expect(try HostPort.list(parsing: "") == [])
-    #expect(throws: ParseError.self) { try HostPort.list(parsing: "a:1,b:x") }
-    #expect(try HostPort(parsing: ":5", allowsAnyHost: true) == HostPort(host: "", port: 5))
+    #expect(try HostPort.parseList(" a:1,,b  a:1 ").map(\.description) == ["a:1", "b:7480"])
+    #expect(try HostPort.parseList("") == [])
+    #expect(throws: ParseError.self) { try HostPort.parseList("a:1,b:x") }
+    #expect(try HostPort.parseListening(":5") == HostPort(host: "0.0.0.0", port: 5))
   }
 }

@@ -9,7 +9,7 @@ struct CommandTemplate: Sendable {
     /// One text for the shell.
     case shell(Template, quotesArguments: Bool)
     /// Words that no shell must read (-q).
-    case words([Template])
+    case words(WordTemplates)
   }
 
   private let form: Form
@@ -22,11 +22,9 @@ struct CommandTemplate: Sendable {
       if !templates.contains(where: \.hasPlaceholder) {
         templates.append(.everyArgument)
       }
-      if templates.contains(where: \.usesSlot) {
-        throw .template("'{%}' is filled in by the shell, and -q keeps the shell out")
-      }
-      form = .words(templates)
-      direct = DirectCommand(templates: templates)
+      let words = WordTemplates(words: templates.map(\.pieces), keepsEmptyWords: true)
+      form = .words(words)
+      direct = DirectCommand(quoted: words)
       return
     }
     var template = try Template(parsing: Bytes(words.joined(separator: [UInt8(ascii: " ")])))
@@ -46,7 +44,7 @@ struct CommandTemplate: Sendable {
       template.expand(job, transform: quotes ? ShellQuote.quote : { $0 })
     case .words(let templates):
       Bytes(
-        templates.map { ShellQuote.quote($0.expand(job)) }.joined(separator: [UInt8(ascii: " ")]))
+        templates.filledIn(job).map(ShellQuote.quote).joined(separator: [UInt8(ascii: " ")]))
     }
   }
 

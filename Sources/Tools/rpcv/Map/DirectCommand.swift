@@ -2,10 +2,7 @@
 /// /bin/sh, and whose program is no part of the shell, is executed as the words that the shell
 /// would have found. Whatever is in doubt goes to the shell.
 struct DirectCommand: Sendable {
-  /// A word's pieces. In shell text an argument without value adds nothing, and a placeholder for
-  /// several arguments ends words; under -q each word stays one.
-  private let words: [[Template.Piece]]
-  private let splitsArguments: Bool
+  private let templates: WordTemplates
 
   /// nil if the shell is needed whatever the arguments are.
   init?(shellText template: Template) {
@@ -13,7 +10,6 @@ struct DirectCommand: Sendable {
     var current: [Template.Piece] = []
     for piece in template.pieces {
       guard case .literal(let bytes) = piece else {
-        if piece == .placeholder(.slot) { return nil }
         current.append(piece)
         continue
       }
@@ -35,55 +31,17 @@ struct DirectCommand: Sendable {
     guard case .literal(let program)? = words.first?.first, words.first?.count == 1,
       !program.contains(UInt8(ascii: "="))
     else { return nil }
-    self.words = words
-    splitsArguments = true
+    templates = WordTemplates(words: words, keepsEmptyWords: false)
   }
 
-  /// Words that are quoted whole (-q).
-  init?(templates: [Template]) {
-    words = templates.map(\.pieces)
-    splitsArguments = false
-  }
+  /// Words that are passed as they are (-q).
+  init(quoted templates: WordTemplates) { self.templates = templates }
 
   /// The words to execute, or nil if this job needs the shell.
   func words(_ job: Job) -> [Bytes]? {
-    let result = splitsArguments ? split(job) : words.map { Self.joined($0, job) }
+    let result = templates.filledIn(job)
     guard let program = result.first, !program.isEmpty, !Self.isBuiltIn(program, result)
     else { return nil }
-    return result
-  }
-
-  private func split(_ job: Job) -> [Bytes] {
-    var result: [Bytes] = []
-    for word in words {
-      var current: Bytes?
-      for piece in word {
-        switch piece {
-        case .literal(let bytes): current = (current ?? []) + bytes
-        case .placeholder(let placeholder):
-          for (index, value) in Template.values(of: placeholder, in: job).enumerated() {
-            if index > 0, let done = current {
-              result.append(done)
-              current = nil
-            }
-            current = (current ?? []) + value
-          }
-        }
-      }
-      if let current { result.append(current) }
-    }
-    return result
-  }
-
-  private static func joined(_ word: [Template.Piece], _ job: Job) -> Bytes {
-    var result: Bytes = []
-    for piece in word {
-      switch piece {
-      case .literal(let bytes): result += bytes
-      case .placeholder(let placeholder):
-        result += Template.values(of: placeholder, in: job).joined(separator: [UInt8(ascii: " ")])
-      }
-    }
     return result
   }
 

@@ -17,9 +17,6 @@ struct FilePattern: Equatable, Sendable {
     guard !source.isEmpty else { throw .usage("\(use.rawValue): the file name is empty") }
     self.use = use
     template = try Template(parsing: source)
-    if template.usesSlot {
-      throw .template("\(use.rawValue): '{%}' is known only where the task runs")
-    }
   }
 
   /// The path of an input file of this job.
@@ -38,7 +35,7 @@ struct FilePattern: Equatable, Sendable {
   private func check(_ path: Bytes, _ job: Job) throws(MapError) {
     let reason: String?
     let components = path.split(separator: UInt8(ascii: "/"))
-    if components.isEmpty {
+    if components.allSatisfy({ $0 == [UInt8(ascii: ".")] }) {
       reason = "it names no file"
     } else if path.first == UInt8(ascii: "/") {
       reason = "only files below the current folder travel; give a relative path"

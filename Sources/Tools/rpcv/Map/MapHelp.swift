@@ -15,7 +15,6 @@ enum MapHelp {
       {/}   its last component         {//}  its folder
       {/.}  both: name, no extension   {#}   the job's number
       {2}   the second source's        {-1}  the last one's; {2/.} and so on
-      {%}   the slot that runs it ($\(Template.slotVariable))
 
     Arguments
     \(section(MapOption.input))
@@ -31,13 +30,36 @@ enum MapHelp {
     """
   }
 
+  private static let nameWidth = 28
+  private static let lineWidth = 90
+
+  /// Names on the left, the help wrapped on the right; below the names where these are long.
   private static func section(_ options: [MapOption]) -> String {
-    var table = TextTable([.left(""), .left("")])
-    for option in options {
-      var names = option.names.joined(separator: ", ")
+    options.map { option in
+      var names = "  " + option.names.joined(separator: ", ")
       if case .value(let form, _) = option.action { names += " " + form }
-      table.add(["  " + names, option.help])
+      let lines = wrapped(option.help, lineWidth - nameWidth)
+      let margin = String(repeating: " ", count: nameWidth)
+      if names.count < nameWidth {
+        let first = names + String(repeating: " ", count: nameWidth - names.count)
+        return first + lines.joined(separator: "\n" + margin) + "\n"
+      }
+      return ([names] + lines.map { margin + $0 }).joined(separator: "\n") + "\n"
+    }.joined()
+  }
+
+  private static func wrapped(_ text: String, _ width: Int) -> [String] {
+    var lines = [""]
+    for word in text.split(separator: " ") {
+      let last = lines[lines.count - 1]
+      if last.isEmpty {
+        lines[lines.count - 1] = String(word)
+      } else if last.count + 1 + word.count <= width {
+        lines[lines.count - 1] += " " + word
+      } else {
+        lines.append(String(word))
+      }
     }
-    return table.text(withTitles: false)
+    return lines
   }
 }

@@ -14,7 +14,6 @@ struct ResultsLayout: Equatable, Sendable {
   init(_ source: Bytes) throws(MapError) {
     guard !source.isEmpty else { throw .usage("--results: the name is empty") }
     template = try Template(parsing: source)
-    if template.usesSlot { throw .template("--results: '{%}' is known only where the task runs") }
   }
 
   func files(_ job: Job) throws(MapError) -> Files {

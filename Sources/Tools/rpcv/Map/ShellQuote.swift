@@ -1,22 +1,21 @@
 /// Quotes a word for /bin/sh so that it means exactly its own bytes. The form is GNU parallel's:
-/// plain words stay bare, the rest stands in single quotes, runs of single quotes in double ones.
+/// plain words stay bare, the rest stands in single quotes, each single quote in double ones.
 enum ShellQuote {
-  private static let apostrophe = UInt8(ascii: "'")
-
   static func quote(_ word: some Collection<UInt8>) -> Bytes {
     if word.isEmpty { return Array("''".utf8) }
     if word.allSatisfy(isBare) { return Array(word) }
+    let apostrophe = UInt8(ascii: "'")
     var result: Bytes = []
     result.reserveCapacity(word.count + 2)
-    var rest = word[...]
-    while let first = rest.first {
-      let isQuotes = first == apostrophe
-      let run = rest.prefix { ($0 == apostrophe) == isQuotes }
-      let mark = isQuotes ? UInt8(ascii: "\"") : apostrophe
-      result.append(mark)
-      result.append(contentsOf: run)
-      result.append(mark)
-      rest = rest[run.endIndex...]
+    let parts = word.split(separator: apostrophe, omittingEmptySubsequences: false)
+    for (index, part) in parts.enumerated() {
+      let isOuter = index == 0 || index == parts.count - 1
+      if index > 0 { result += [UInt8(ascii: "\""), apostrophe, UInt8(ascii: "\"")] }
+      if !(part.isEmpty && isOuter) {
+        result.append(apostrophe)
+        result += part
+        result.append(apostrophe)
+      }
     }
     return result
   }

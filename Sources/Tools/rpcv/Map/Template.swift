@@ -1,6 +1,6 @@
 /// Text with placeholders, parsed once and filled in for every job. `{}` `{.}` `{/}` `{//}` `{/.}`
 /// stand for all arguments of the job, with a number in front (`{2/.}`, `{-1}`) for one of them;
-/// `{#}` is the job's number, `{%}` the slot that runs it. Other braces are plain text.
+/// `{#}` is the job's number. Other braces are plain text.
 struct Template: Equatable, Sendable {
   enum Piece: Equatable, Sendable {
     case literal(Bytes)
@@ -12,14 +12,9 @@ struct Template: Equatable, Sendable {
     /// From 1; from the last backwards if negative. Beyond the arguments it stands for nothing.
     case one(Int, PathPart)
     case jobNumber
-    case slot
   }
 
   private(set) var pieces: [Piece] = []
-
-  /// The slot is drawn by the server that runs a task, long after the command was named; so `{%}`
-  /// becomes this variable of the task's environment.
-  static let slotVariable = "RPCV_SLOT"
 
   private init(_ pieces: [Piece]) { self.pieces = pieces }
 
@@ -54,8 +49,6 @@ struct Template: Equatable, Sendable {
     pieces.contains { if case .placeholder = $0 { true } else { false } }
   }
 
-  var usesSlot: Bool { pieces.contains(.placeholder(.slot)) }
-
   var startsWithPlaceholder: Bool {
     if case .placeholder = pieces.first { true } else { false }
   }
@@ -88,7 +81,6 @@ struct Template: Equatable, Sendable {
       let index = number > 0 ? number - 1 : job.arguments.count + number
       return job.arguments.indices.contains(index) ? [part.of(job.arguments[index])] : []
     case .jobNumber: return [Array(String(job.number).utf8)]
-    case .slot: return [Array("$\(slotVariable)".utf8)]
     }
   }
 
@@ -102,7 +94,10 @@ struct Template: Equatable, Sendable {
     if digits.isEmpty {
       guard sign.isEmpty else { return nil }
       if suffix == "#" { return .jobNumber }
-      if suffix == "%" { return .slot }
+      if suffix == "%" {
+        throw .template(
+          "'{%}': the server that runs a job draws its slot, long after the command was named")
+      }
       return part(suffix).map { .all($0) }
     }
     guard sign.count <= 1, digits.count <= 6, let part = part(suffix),
@@ -130,7 +125,7 @@ extension Template.Placeholder {
   var isArgument: Bool {
     switch self {
     case .all, .one: true
-    case .jobNumber, .slot: false
+    case .jobNumber: false
     }
   }
 }

@@ -1,3 +1,5 @@
+import ReplicationTransport
+
 /// The settings of one run: flags over environment over file, each parsed where it is asked for,
 /// with errors that tell where the value came from.
 struct Settings: Sendable {
@@ -53,7 +55,7 @@ struct Settings: Sendable {
   }
 
   func addresses(_ key: SettingKey) throws(SettingError) -> [HostPort] {
-    try value(key) { text throws(ParseError) in try HostPort.list(parsing: text) } ?? []
+    try value(key) { text throws(ParseError) in try HostPort.parseList(text) } ?? []
   }
 
   func duration(_ key: SettingKey, default standard: Duration) throws(SettingError) -> Duration {
