@@ -10,6 +10,9 @@ public struct NodeConfiguration: Sendable {
   /// Where the coordinator listens; nil listens nowhere (an embedded grid, a server, a client).
   public var listen: HostPort?
   public var transport = TransportSettings()
+  /// Set: tasks run in this directory with this process's environment, as a shell would run them (the
+  /// embedded grid). Nil: each has a scratch directory of its own and the passed environment only.
+  public var tasksRunIn: String?
 
   public init(directory: String, settings: NodeSettings) {
     self.directory = directory

@@ -54,7 +54,7 @@ final class NodeParts: Sendable {
         ? nil
         : TaskExecutor(
           directory: configuration.directory, archives: engine.archives,
-          host: NodeParts.hostName()
+          host: NodeParts.hostName(), runsIn: configuration.tasksRunIn
         ) { mailbox.post(.server($0)) }
     } catch {
       facts.stop()

@@ -23,9 +23,10 @@ final class TaskExecutor: Sendable {
   private let post: @Sendable (Server.Event) -> Void
   private let host: String
   private let environment: [TaskVariable]
+  private let runsIn: String?
 
   init(
-    directory: String, archives: ArchiveStore, host: String,
+    directory: String, archives: ArchiveStore, host: String, runsIn: String?,
     post: @escaping @Sendable (Server.Event) -> Void
   ) throws(SystemFailure) {
     scratch = directory + "/tasks"
@@ -39,15 +40,31 @@ final class TaskExecutor: Sendable {
     ScratchDirectory.removeContents(of: scratch)
     runner = try TaskRunner(orphans: orphans)
     worker = try Worker(named: "rpcv-files")
-    environment = TaskExecutor.baseEnvironment()
+    environment = TaskExecutor.baseEnvironment(inherits: runsIn != nil)
+    self.runsIn = runsIn
   }
 
   /// What every task sees besides what its call passes.
-  private static func baseEnvironment() -> [TaskVariable] {
+  private static func baseEnvironment(inherits: Bool) -> [TaskVariable] {
+    if inherits { return inherited() }
     let names = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]
     return names.compactMap { name in
       getenv(name).map { TaskVariable(name, String(cString: $0)) }
     }
+  }
+
+  private static func inherited() -> [TaskVariable] {
+    var variables: [TaskVariable] = []
+    var next = environ
+    while let entry = next.pointee {
+      let text = String(cString: entry)
+      if let mark = text.firstIndex(of: "=") {
+        variables.append(
+          TaskVariable(String(text[..<mark]), String(text[text.index(after: mark)...])))
+      }
+      next += 1
+    }
+    return variables
   }
 
   func stop() {
@@ -73,6 +90,7 @@ final class TaskExecutor: Sendable {
       worker.run { [self] in prepare(task, spec) }
       return
     }
+    if let runsIn { return launch(task, spec, runsIn, input.isEmpty ? .empty : .bytes(input)) }
     let directory = "\(scratch)/\(task)"
     guard mkdir(directory, 0o700) == 0 else {
       return end(
@@ -122,7 +140,7 @@ final class TaskExecutor: Sendable {
     }
     var launch = TaskLaunch(
       id: "\(task)", arguments: spec.arguments, environment: variables, directory: directory,
-      spool: "\(directory)/.rpcv")
+      spool: "\(scratch)/\(task)")
     launch.stdin = input
     if spec.timeLimit > 0 { launch.limits.time = .milliseconds(Int64(clamping: spec.timeLimit)) }
     if spec.memoryLimit > 0 { launch.limits.memory = spec.memoryLimit }
@@ -135,11 +153,11 @@ final class TaskExecutor: Sendable {
   ) {
     if case .inline = report.stdout, case .inline = report.stderr, !spec.collectsFiles {
       end(task, outcome(report, Blob.empty, Blob.empty, nil))
-      worker.run { ScratchDirectory.remove(directory) }
+      if runsIn == nil { worker.run { ScratchDirectory.remove(directory) } }
       return
     }
     worker.run { [self] in
-      defer { ScratchDirectory.remove(directory) }
+      defer { if runsIn == nil { ScratchDirectory.remove(directory) } }
       do {
         let files = ScratchFiles(archives, directory: directory)
         let stdout = try files.store(report.stdout)

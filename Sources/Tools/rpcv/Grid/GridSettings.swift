@@ -1,0 +1,93 @@
+import LogStore
+import ReplicationCore
+import ReplicationTransport
+import RolesCore
+import RolesNode
+import RolesShell
+
+// From settings as a person writes them to the settings of a node.
+
+struct GridSettings: Sendable {
+  let settings: Settings
+  let environment: [String: String]
+
+  init(flags: [SettingKey: String]) throws(CommandError) {
+    environment = SettingsLoader.processEnvironment()
+    do throws(SettingError) {
+      settings = try SettingsLoader.load(flags: flags, environment: environment)
+    } catch { throw CommandError(.configuration, "\(error)") }
+  }
+
+  func get<Value>(_ body: (Settings) throws(SettingError) -> Value) throws(CommandError) -> Value {
+    do throws(SettingError) { return try body(settings) } catch {
+      throw CommandError(.configuration, "\(error)")
+    }
+  }
+
+  var user: String {
+    if let (value, _) = settings.text(.user) { return value }
+    return environment["USER"] ?? environment["LOGNAME"] ?? "user"
+  }
+
+  func coordinators() throws(CommandError) -> [String] {
+    try get { settings throws(SettingError) in
+      try settings.addresses(.coordinators).map(\.description)
+    }
+  }
+
+  /// Coordinators, or an error that says how to name one.
+  func requiredCoordinators() throws(CommandError) -> [String] {
+    let known = try coordinators()
+    guard !known.isEmpty else {
+      throw CommandError(
+        .configuration,
+        "no coordinator is configured: say --coordinators HOST:PORT, set RPCV_COORDINATORS or put "
+          + "'coordinators = HOST:PORT' into ~/.config/rpcv/config")
+    }
+    return known
+  }
+
+  /// What all roles share: periods, sync policy, capacity.
+  func node(coordinators: [String]) throws(CommandError) -> NodeSettings {
+    var node = NodeSettings()
+    node.coordinators = coordinators
+    try get { settings throws(SettingError) in
+      let heartbeat = try settings.duration(.heartbeat, default: .seconds(1))
+      let suspicion = try settings.duration(.suspicion, default: .seconds(10))
+      node.replication.heartbeatPeriod = heartbeat
+      node.replication.suspicionTimeout = suspicion
+      if let capacity = try settings.size(.capacity) {
+        node.factsLog.capacity = capacity.bytes
+      }
+      node.factsLog.syncPolicy = try settings.value(.sync, SyncPolicy.parse) ?? .group(maxDelay: .zero)
+      if let (text, _) = settings.text(.archives) {
+        node.replication.replicatesArchives = text != "on-demand"
+      }
+    }
+    return node
+  }
+
+  func suspicion() throws(CommandError) -> (heartbeat: Duration, suspicion: Duration) {
+    try get { settings throws(SettingError) in
+      (
+        try settings.duration(.heartbeat, default: .seconds(1)),
+        try settings.duration(.suspicion, default: .seconds(10))
+      )
+    }
+  }
+}
+
+extension SyncPolicy {
+  static func parse(_ text: String) throws(ParseError) -> SyncPolicy {
+    switch text {
+    case "always": return .always
+    case "group": return .group(maxDelay: .zero)
+    case "never": return .never
+    default:
+      guard text.hasPrefix("interval:") else {
+        throw ParseError(text: text, wanted: "always, group, interval:DURATION or never")
+      }
+      return .interval(try Duration(parsing: String(text.dropFirst("interval:".count))))
+    }
+  }
+}
