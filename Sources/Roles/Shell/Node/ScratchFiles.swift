@@ -100,9 +100,9 @@ public enum FileArchive {
   }
 }
 
-enum ScratchDirectory {
+public enum ScratchDirectory {
   /// Removes a directory with all that is in it; what can't be removed is left.
-  static func remove(_ path: String) {
+  public static func remove(_ path: String) {
     if rmdir(path) == 0 { return }
     removeContents(of: path)
     rmdir(path)

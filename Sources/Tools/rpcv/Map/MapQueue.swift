@@ -1,0 +1,36 @@
+import LogStore
+import RolesShell
+import Synchronization
+
+/// News from the node's thread to the run's.
+final class MapQueue: Sendable {
+  enum Event: Sendable {
+    case news(ClientNews)
+    case note(String)
+    case end(NodeEnd)
+  }
+
+  private let events = Mutex<[Event]>([])
+  private let signal = Signal()
+
+  func put(_ event: Event) {
+    events.withLock { $0.append(event) }
+    signal.raise()
+  }
+
+  func wake() { signal.raise() }
+
+  func take(until nanoseconds: UInt64) -> [Event] {
+    let ready = swap()
+    if !ready.isEmpty { return ready }
+    _ = signal.wait(until: nanoseconds)
+    return swap()
+  }
+
+  private func swap() -> [Event] {
+    events.withLock { events in
+      defer { events = [] }
+      return events
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import Glibc
+import LogStore
+import ReplicationCore
+import RolesCore
+import RolesNode
+import RolesShell
+import Synchronization
+
+// One run of `map`: submits jobs in a bounded window, prints results as they come, tells the client what
+// was printed. It owns the run's state; order, progress and counting are pieces beside it. The k-th job
+// is call k of the session: that is what makes a second run of the same words go on.
+
+final class MapRun {
+  private let options: MapOptions
+  private let template: CommandTemplate
+  private let jobs: JobSequence
+  private let session: MapSession
+  private let window: Int
+  private let interrupts: Interrupts
+
+  private var node: NodeShell?
+  private var waiting: [CallCounter: Job] = [:]
+  private var nextJob: Job?
+  private var isExhausted = false
+  private var mayStart = true
+  private var halt: HaltWatch
+  private var printer: MapPrinter
+  private var progress = Client.Progress()
+  private var hasSubmitted = false
+
+  static func run(_ options: MapOptions, _ interrupts: Interrupts) throws -> UInt8 {
+    let run = try MapRun(options, interrupts)
+    return try run.work()
+  }
+
+  private init(_ options: MapOptions, _ interrupts: Interrupts) throws {
+    self.options = options
+    self.interrupts = interrupts
+    template = try CommandTemplate(words: options.command, isQuoted: options.isQuoted)
+    jobs = try JobSequence(options.sources, options: options.sequence)
+    session = try MapSession(options)
+    window = max(1000, session.slots * 8)
+    halt = HaltWatch(options.halt)
+    printer = try MapPrinter(options, template)
+  }
+
+  private func work() throws -> UInt8 {
+    let queue = session.queue
+    interrupts.onSignal { queue.wake() }
+    let node = try session.start()
+    self.node = node
+    defer { node.stop() }
+    nextJob = try jobs.next()
+    isExhausted = nextJob == nil
+    while !isDone {
+      try submit(to: node)
+      printer.draw(running: waiting.count, isComplete: isExhausted)
+      let deadline = Signal.now() + 200_000_000
+      for event in session.queue.take(until: deadline) { try handle(event, node) }
+      if interrupts.signal != nil { return interrupted() }
+    }
+    printer.finish()
+    settle(node)
+    return halt.exitStatus
+  }
+
+  private var isDone: Bool { waiting.isEmpty && (isExhausted || !mayStart) }
+
+  private func submit(to node: NodeShell) throws {
+    while mayStart, let job = nextJob, waiting.count < window, printer.mayStart(job.number) {
+      let counter = CallCounter(UInt64(job.number))
+      waiting[counter] = job
+      node.tell(
+        .submit(
+          Client.Ticket(counter.value), try session.spec(template.words(job), options, node),
+          wallTime: MonotonicClock.wallMilliseconds()))
+      hasSubmitted = true
+      nextJob = try jobs.next()
+      isExhausted = nextJob == nil
+    }
+  }
+
+  // MARK: news
+
+  private func handle(_ event: MapQueue.Event, _ node: NodeShell) throws {
+    switch event {
+    case .news(let news): try handle(news, node)
+    case .note(let text): printer.note(text, isVerbose: session.isVerbose)
+    case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
+      throw CommandError(
+        .inputOutput, "\(reason). What was accepted is safe: run the same again with "
+          + "--session \(session.name)")
+    }
+  }
+
+  private func handle(_ news: ClientNews, _ node: NodeShell) throws {
+    switch news {
+    case .result(let call, let finished, _): try finish(call.counter, finished.result, node)
+    case .exhausted(let call, let failed): try exhaust(call.counter, failed, node)
+    case .submitted(_, let submission):
+      if submission.known == .released || submission.known == .cancelled {
+        try skip(submission.call.counter...submission.call.counter)
+      }
+    case .released(let ranges):
+      for range in ranges { try skip(range) }
+    case .cancelled(let call): try skip(call.counter...call.counter)
+    case .diverged(let divergence):
+      throw CommandError(.usage, "\(divergence)")
+    case .refused(_, let error): throw CommandError(.inputOutput, "\(error)")
+    case .rejected(let call, let refusal):
+      throw CommandError(.failure, "job \(call.counter) was refused: \(refusal)")
+    case .progress(let progress): self.progress = progress
+    case .conflict:
+      printer.note("another run of this session is going on elsewhere", isVerbose: true)
+    case .append, .load, .send, .abandon, .putArchive, .suspect, .wakeAt, .note, .attached: break
+    }
+  }
+
+  private func finish(_ counter: CallCounter, _ result: CallResult, _ node: NodeShell) throws {
+    guard let job = waiting.removeValue(forKey: counter) else { return }
+    let outcome: JobOutcome =
+      result.signal != 0 ? .signalled(result.signal) : .exited(result.exitStatus)
+    let done = try printer.finished(job, outcome, result) { try session.bytes($0, node) }
+    for (counter, hash) in done { node.tell(.collect(counter, result: hash)) }
+    try count(outcome, node)
+  }
+
+  private func exhaust(_ counter: CallCounter, _ failed: Failed, _ node: NodeShell) throws {
+    guard let job = waiting.removeValue(forKey: counter) else { return }
+    complain("job \(job.number) failed for good: \(failed.detail) (\(failed.reason))")
+    for (counter, hash) in try printer.skipped(job.number, .notFinished) {
+      node.tell(.collect(counter, result: hash))
+    }
+    node.tell(.release([counter...counter]))
+    try count(.notFinished, node)
+  }
+
+  /// Calls whose results an earlier run has printed.
+  private func skip(_ range: ClosedRange<CallCounter>) throws {
+    guard let node else { return }
+    for counter in waiting.keys.filter({ range.contains($0) }).sorted() {
+      guard let job = waiting.removeValue(forKey: counter) else { continue }
+      for (counter, hash) in try printer.skipped(job.number, nil) {
+        node.tell(.collect(counter, result: hash))
+      }
+    }
+  }
+
+  private func count(_ outcome: JobOutcome, _ node: NodeShell) throws {
+    switch halt.ended(outcome) {
+    case .goOn: break
+    case .startNoMore: mayStart = false
+    case .cancelRunning:
+      mayStart = false
+      node.tell(.cancelAll)
+      waiting = [:]
+    }
+  }
+
+  // MARK: the end
+
+  /// What was printed is known to be printed before this process ends: a second run is silent.
+  private func settle(_ node: NodeShell) {
+    guard hasSubmitted else { return }
+    if session.isNameless { node.tell(.endSession) }
+    let deadline = Signal.now() + (session.isEmbedded ? 2_000_000_000 : 5_000_000_000)
+    while !isSettled, Signal.now() < deadline, interrupts.signal == nil {
+      for event in session.queue.take(until: deadline) {
+        if case .news(.progress(let progress)) = event { self.progress = progress }
+      }
+    }
+    if isSettled, session.isNameless { session.isFinished = true }
+  }
+
+  private var isSettled: Bool {
+    session.isNameless ? progress.isEnded : progress.unheldControls == 0
+  }
+
+  private func interrupted() -> UInt8 {
+    printer.finish()
+    let left = isExhausted ? "\(waiting.count)" : "\(waiting.count) or more"
+    complain(
+      "interrupted with \(left) jobs to go; nothing is lost. Go on with the same words and "
+        + "--session \(session.name)")
+    return ExitStatus.interrupted.rawValue
+  }
+}
