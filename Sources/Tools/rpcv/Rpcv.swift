@@ -10,5 +10,8 @@ struct Rpcv: ParsableCommand {
       Example: rpcv map 'gzip -k {}' ::: *.log
       With no coordinator configured `map` runs a whole grid in this process; nothing to start.
       """,
-    subcommands: [MapCommand.self])
+    subcommands: [
+        MapCommand.self, UpCommand.self, CoordinatorCommand.self, ServerCommand.self,
+        GridCommand.self, StatusCommand.self, WhyCommand.self, RemoveCommand.self,
+      ])
 }
