@@ -82,8 +82,12 @@ extension NodeEngine {
 
   mutating func deliverFailure(_ reason: String, to origin: Origin) {
     switch origin {
-    case .client(let id): events.prepend(.client(.failed(id)))
-    case .server(let id): events.prepend(.server(.failed(id)))
+    case .client(let id):
+      outputs.append(.note("a request of the client failed: \(reason)"))
+      events.prepend(.client(.failed(id)))
+    case .server(let id):
+      outputs.append(.note("a request of the server failed: \(reason)"))
+      events.prepend(.server(.failed(id)))
     case .replicator(let id): events.prepend(.replicator(.failed(id, reason)))
     case .transfer(let question): run(transfers.failed(question, reason, at: now))
     }
