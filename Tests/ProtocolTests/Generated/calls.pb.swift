@@ -365,17 +365,38 @@ nonisolated struct Rpcv_Calls_ClientRequest: Sendable {
 
   var have: [Rpcv_Records_CounterRange] = []
 
+  /// the last one may end at 2^64-1
   var wanted: [Rpcv_Records_CounterRange] = []
 
   var resultBytes: UInt64 = 0
 
   var coordinators: [String] = []
 
+  var wantsHash: Bool = false
+
+  var digestsFrom: UInt64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _session: Rpcv_Records_SessionName? = nil
+}
+
+nonisolated struct Rpcv_Calls_CallDigest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// required
+  var counter: UInt64 = 0
+
+  /// required
+  var digest: Data = Data()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct Rpcv_Calls_ClientResponse: Sendable {
@@ -414,6 +435,10 @@ nonisolated struct Rpcv_Calls_ClientResponse: Sendable {
   var hasRefusal: Bool {self._refusal != nil}
   /// Clears the value of `refusal`. Subsequent reads from it will return its default value.
   mutating func clearRefusal() {self._refusal = nil}
+
+  var digests: [Rpcv_Calls_CallDigest] = []
+
+  var digestsThrough: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -568,7 +593,8 @@ nonisolated struct Rpcv_Calls_ResultsResponse: Sendable {
   fileprivate var _refusal: Rpcv_Calls_Refusal? = nil
 }
 
-/// An archive is cut into chunks of 1 MiB; the last one is what is left.
+/// An archive is cut into chunks of 1 MiB; the last one is what is left. The id is SHA-256 of the
+/// whole content, so that a single chunk's hash is the id.
 nonisolated struct Rpcv_Calls_ArchiveManifest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1496,7 +1522,7 @@ nonisolated extension Rpcv_Calls_Refusal: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Rpcv_Calls_ClientRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ClientRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{1}incarnation\0\u{1}records\0\u{1}poll\0\u{3}wants_results\0\u{1}have\0\u{1}wanted\0\u{3}result_bytes\0\u{1}coordinators\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{1}incarnation\0\u{1}records\0\u{1}poll\0\u{3}wants_results\0\u{1}have\0\u{1}wanted\0\u{3}result_bytes\0\u{1}coordinators\0\u{3}wants_hash\0\u{3}digests_from\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1513,6 +1539,8 @@ nonisolated extension Rpcv_Calls_ClientRequest: SwiftProtobuf.Message, SwiftProt
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.wanted) }()
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.resultBytes) }()
       case 9: try { try decoder.decodeRepeatedStringField(value: &self.coordinators) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.wantsHash) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.digestsFrom) }()
       default: break
       }
     }
@@ -1550,6 +1578,12 @@ nonisolated extension Rpcv_Calls_ClientRequest: SwiftProtobuf.Message, SwiftProt
     if !self.coordinators.isEmpty {
       try visitor.visitRepeatedStringField(value: self.coordinators, fieldNumber: 9)
     }
+    if self.wantsHash != false {
+      try visitor.visitSingularBoolField(value: self.wantsHash, fieldNumber: 10)
+    }
+    if self.digestsFrom != 0 {
+      try visitor.visitSingularUInt64Field(value: self.digestsFrom, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1563,6 +1597,43 @@ nonisolated extension Rpcv_Calls_ClientRequest: SwiftProtobuf.Message, SwiftProt
     if lhs.wanted != rhs.wanted {return false}
     if lhs.resultBytes != rhs.resultBytes {return false}
     if lhs.coordinators != rhs.coordinators {return false}
+    if lhs.wantsHash != rhs.wantsHash {return false}
+    if lhs.digestsFrom != rhs.digestsFrom {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Rpcv_Calls_CallDigest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".CallDigest"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}counter\0\u{1}digest\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.counter) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.counter != 0 {
+      try visitor.visitSingularUInt64Field(value: self.counter, fieldNumber: 1)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Rpcv_Calls_CallDigest, rhs: Rpcv_Calls_CallDigest) -> Bool {
+    if lhs.counter != rhs.counter {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1570,7 +1641,7 @@ nonisolated extension Rpcv_Calls_ClientRequest: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ClientResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{1}digests\0\u{3}digests_through\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1590,6 +1661,8 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
       case 10: try { try decoder.decodeRepeatedStringField(value: &self.coordinators) }()
       case 11: try { try decoder.decodeSingularBoolField(value: &self.conflictingIncarnation) }()
       case 12: try { try decoder.decodeSingularMessageField(value: &self._refusal) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.digests) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.digestsThrough) }()
       default: break
       }
     }
@@ -1636,6 +1709,12 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._refusal {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
     } }()
+    if !self.digests.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.digests, fieldNumber: 13)
+    }
+    if self.digestsThrough != 0 {
+      try visitor.visitSingularUInt64Field(value: self.digestsThrough, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1652,6 +1731,8 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
     if lhs.coordinators != rhs.coordinators {return false}
     if lhs.conflictingIncarnation != rhs.conflictingIncarnation {return false}
     if lhs._refusal != rhs._refusal {return false}
+    if lhs.digests != rhs.digests {return false}
+    if lhs.digestsThrough != rhs.digestsThrough {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

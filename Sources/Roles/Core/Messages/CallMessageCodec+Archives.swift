@@ -10,7 +10,7 @@ extension ArchiveManifest: ProtoMessage {
     writer.field(3, hashes: chunks)
   }
 
-  /// A size that its chunks can't have is refused, so that nothing is planned by it.
+  /// A manifest that can't be true is refused, so that nothing is planned by it.
   public init(from reader: inout ProtoReader) throws(ProtoError) {
     var id: Hash256?
     var size: UInt64 = 0
@@ -23,12 +23,11 @@ extension ArchiveManifest: ProtoMessage {
       default: break
       }
     }
-    let whole = size / Self.chunkSize + (size % Self.chunkSize == 0 ? 0 : 1)
-    guard UInt64(chunks.count) == whole else {
-      throw .badField(
-        number: 3, reason: "\(size) bytes have \(whole) chunks, not \(chunks.count)")
-    }
     self.init(id: try require(id, 1, "no archive"), size: size, chunks: chunks)
+    guard isSound else {
+      throw .badField(
+        number: 3, reason: "\(chunks.count) chunks don't make an archive of \(size) bytes")
+    }
   }
 }
 

@@ -14,6 +14,8 @@ extension ClientRequest: ProtoMessage {
     writer.field(7, ranges: wanted)
     writer.field(8, varint: resultBytes)
     writer.field(9, strings: coordinators)
+    writer.field(10, bool: wantsHash)
+    writer.field(11, varint: digestsFrom.value)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -27,9 +29,11 @@ extension ClientRequest: ProtoMessage {
       case 4: request.poll = try value.unsigned(4)
       case 5: request.wantsResults = try value.bool(5)
       case 6: try value.append(6, to: &request.have)
-      case 7: try value.append(7, to: &request.wanted)
+      case 7: try value.append(7, to: &request.wanted, mayBeOpen: true)
       case 8: request.resultBytes = try value.unsigned(8)
       case 9: try value.append(9, to: &request.coordinators)
+      case 10: request.wantsHash = try value.bool(10)
+      case 11: request.digestsFrom = try value.counter(11)
       default: break
       }
     }
@@ -52,6 +56,8 @@ extension ClientResponse: ProtoMessage {
     writer.field(10, strings: coordinators)
     writer.field(11, bool: conflictingIncarnation)
     writer.field(12, optional: refusal)
+    writer.field(13, messages: digests)
+    writer.field(14, varint: digestsThrough.value)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -70,9 +76,34 @@ extension ClientResponse: ProtoMessage {
       case 10: try value.append(10, to: &coordinators)
       case 11: conflictingIncarnation = try value.bool(11)
       case 12: refusal = try value.message(12) as Refusal
+      case 13: digests.append(try value.message(13))
+      case 14: digestsThrough = try value.counter(14)
       default: break
       }
     }
+  }
+}
+
+extension CallDigest: ProtoMessage {
+  public func encode(into writer: inout ProtoWriter) {
+    writer.field(1, varint: counter.value)
+    writer.field(2, hash: digest)
+  }
+
+  public init(from reader: inout ProtoReader) throws(ProtoError) {
+    var counter = CallCounter.zero
+    var digest: Digest?
+    while let (number, value) = try reader.next() {
+      switch number {
+      case 1: counter = try value.counter(1)
+      case 2: digest = try value.hash(2)
+      default: break
+      }
+    }
+    guard counter > .zero else {
+      throw .badField(number: 1, reason: "a call's counter starts at 1")
+    }
+    self.init(counter: counter, digest: try require(digest, 2, "no digest"))
   }
 }
 

@@ -154,22 +154,25 @@ extension ProtoReader.Value {
       node: NodeID(try require(node, number, "no node id")), start: Nonce(start), counter: counter)
   }
 
-  /// One more range of a list that must ascend without touching.
-  func append(_ number: Int, to ranges: inout [ClosedRange<CallCounter>]) throws(ProtoError) {
+  /// One more range of a list that must ascend without touching. An open one, which must be the
+  /// last, may end at any number.
+  func append(
+    _ number: Int, to ranges: inout [ClosedRange<CallCounter>], mayBeOpen: Bool = false
+  ) throws(ProtoError) {
     var first = CallCounter.zero
     var last = CallCounter.zero
     var fields = try reader(number)
     while let (inner, value) = try fields.next() {
       switch inner {
       case 1: first = try value.counter(1)
-      case 2: last = try value.counter(2)
+      case 2: last = mayBeOpen ? CallCounter(try value.unsigned(2)) : try value.counter(2)
       default: break
       }
     }
     guard first > .zero, first <= last else {
       throw .badField(number: number, reason: "\(first)...\(last) is no range of counters")
     }
-    if let before = ranges.last, before.upperBound.next >= first {
+    if let before = ranges.last?.upperBound, before >= .greatest || before.next >= first {
       throw .badField(number: number, reason: "range \(first)...\(last) does not ascend")
     }
     ranges.append(first...last)

@@ -1,4 +1,0 @@
-import SwiftProtobuf
-import Testing
-
-@Test func placeholder() { #expect(1 == 1) }
