@@ -54,7 +54,15 @@ extension Client {
     request.wanted = wantedRanges(withExhausted: asksExhausted && !exhausted.isEmpty)
     request.coordinators = coordinators.addresses
     let isOpen = isPastKnown
-    if isOpen { request.wanted.append(submittedThrough.next...CallCounter.greatest) }
+    if isOpen {
+      // Ranges on the wire are not adjacent.
+      var first = submittedThrough.next
+      if let last = request.wanted.last, last.upperBound.next == first {
+        first = last.lowerBound
+        request.wanted.removeLast()
+      }
+      request.wanted.append(first...CallCounter.greatest)
+    }
     let timeout = settings.poll + settings.suspicion
     let exchange = PollExchange(
       id: drawExchange(), address: address, start: now, deadline: now + timeout,

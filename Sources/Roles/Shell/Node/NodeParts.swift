@@ -54,7 +54,7 @@ final class NodeParts: Sendable {
         ? nil
         : TaskExecutor(
           directory: configuration.directory, archives: engine.archives,
-          host: NodeParts.hostName(), runsIn: configuration.tasksRunIn
+          host: HostName.current, runsIn: configuration.tasksRunIn
         ) { mailbox.post(.server($0)) }
     } catch {
       facts.stop()
@@ -76,12 +76,6 @@ final class NodeParts: Sendable {
       executor?.stop()
       throw .transport(error)
     }
-  }
-
-  static func hostName() -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
   var listens: HostPort? { server?.address }

@@ -65,9 +65,9 @@ enum LongRunning {
       var server = ServerSettings()
       server.heartbeat = heartbeat
       server.suspicion = suspicion
-      node.server = (
-        server, Server.Offer(slots: slots, prefetch: slots, services: ["exec", "noop"])
-      )
+      var offer = Server.Offer(slots: slots, prefetch: slots, services: ["exec", "noop"])
+      offer.host = HostName.current
+      node.server = (server, offer)
     }
     var directory = grid.settings.text(.directory)?.value
     if directory == nil { directory = try StateDirectory.root(grid.environment) + "/" + name }

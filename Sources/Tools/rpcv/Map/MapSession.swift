@@ -62,7 +62,8 @@ final class MapSession {
     node.client = client
     if isEmbedded {
       node.coordinator = CoordinatorSettings()
-      let offer = Server.Offer(slots: slots, prefetch: slots, services: ["exec", "noop"])
+      var offer = Server.Offer(slots: slots, prefetch: slots, services: ["exec", "noop"])
+      offer.host = HostName.current
       node.server = (ServerSettings(), offer)
     }
     var configuration = NodeConfiguration(directory: directory, settings: node)
