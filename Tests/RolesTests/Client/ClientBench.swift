@@ -160,8 +160,9 @@ struct ClientBench {
     handle(.failed(sent.id))
   }
 
-  var sync: Sent? { inFlight.first { $0.request.poll == 0 } }
-  var poll: Sent? { inFlight.first { $0.request.poll > 0 } }
+  private func isPoll(_ sent: Sent) -> Bool { sent.request.wantsResults && sent.request.poll > 0 }
+  var sync: Sent? { inFlight.first { !isPoll($0) } }
+  var poll: Sent? { inFlight.first { isPoll($0) } }
 
   /// Answers every sync until none is sent any more.
   mutating func settle(_ coordinator: inout ModelCoordinator, copies: [ModelCoordinator] = []) {
