@@ -28,7 +28,7 @@ struct ClientShippingTests {
       #expect(bench.sync.map { bench.sentSubmissions($0.request) } == [number])
       #expect(bench.poll != nil)
       bench.settle(&coordinator)
-      coordinator.finish(CallCounter(number), session: Sample.session)
+      coordinator.finish(CallCounter(number), session: Example.session)
       bench.answerPoll(coordinator)
       #expect(bench.results.count == Int(number))
     }
@@ -199,7 +199,7 @@ struct ClientShippingTests {
     var bench = ClientBench(isNew: true)
     bench.start()
     bench.submit("one")
-    let archive = Sample.digest("archive")
+    let archive = Example.digest("archive")
     var coordinator = ModelCoordinator()
     coordinator.missingArchives = [archive]
     bench.settle(&coordinator)
@@ -223,7 +223,7 @@ struct ClientShippingTests {
     #expect(bench.sync != nil)
     bench.settle(&coordinator)
     #expect(bench.progress.safeThrough.value == 1)
-    coordinator.finish(CallCounter(1), session: Sample.session)
+    coordinator.finish(CallCounter(1), session: Example.session)
     bench.answerPoll(coordinator)
     bench.advance(.seconds(5))
     #expect(bench.inFlight.isEmpty)

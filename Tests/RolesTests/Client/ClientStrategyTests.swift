@@ -55,7 +55,7 @@ struct ClientStrategyTests {
     bench.submit("one")
     var coordinator = ModelCoordinator()
     bench.settle(&coordinator)
-    coordinator.finish(CallCounter(1), session: Sample.session)
+    coordinator.finish(CallCounter(1), session: Example.session)
     bench.answerPoll(coordinator)
     #expect(bench.results.count == 1)
     #expect(bench.returned.isEmpty)
