@@ -23,7 +23,7 @@ struct ClientBench {
   var persistsAtOnce = true
   var refusesAppends = false
   var segment = SegmentName(
-    node: Sample.node, log: .facts, serial: Serial(1), nonce: Nonce(1))
+    node: Example.node, log: .facts, serial: Serial(1), nonce: Nonce(1))
 
   var inFlight: [Sent] = []
   /// Everything the client asked for that the bench doesn't carry out itself.
@@ -36,7 +36,7 @@ struct ClientBench {
     strategy: LoggingStrategy = .nonBlocking, mode: SessionMode = .keep, isNew: Bool = false,
     bugs: ClientSettings.PlantedBugs = [], adjust: (inout ClientSettings) -> Void = { _ in }
   ) {
-    settings = ClientSettings(session: Sample.session)
+    settings = ClientSettings(session: Example.session)
     settings.strategy = strategy
     settings.mode = mode
     settings.isNewSession = isNew
@@ -139,7 +139,7 @@ struct ClientBench {
   mutating func submit(_ text: String) -> Client.Ticket {
     let ticket = Client.Ticket(nextTicket)
     nextTicket += 1
-    handle(.submit(ticket, Sample.spec(text), wallTime: 77))
+    handle(.submit(ticket, Example.spec(text), wallTime: 77))
     return ticket
   }
 
@@ -160,8 +160,9 @@ struct ClientBench {
     handle(.failed(sent.id))
   }
 
-  var sync: Sent? { inFlight.first { $0.request.poll == 0 } }
-  var poll: Sent? { inFlight.first { $0.request.poll > 0 } }
+  private func isPoll(_ sent: Sent) -> Bool { sent.request.wantsResults && sent.request.poll > 0 }
+  var sync: Sent? { inFlight.first { !isPoll($0) } }
+  var poll: Sent? { inFlight.first { isPoll($0) } }
 
   /// Answers every sync until none is sent any more.
   mutating func settle(_ coordinator: inout ModelCoordinator, copies: [ModelCoordinator] = []) {

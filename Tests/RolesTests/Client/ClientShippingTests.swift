@@ -28,7 +28,7 @@ struct ClientShippingTests {
       #expect(bench.sync.map { bench.sentSubmissions($0.request) } == [number])
       #expect(bench.poll != nil)
       bench.settle(&coordinator)
-      coordinator.finish(CallCounter(number), session: Sample.session)
+      coordinator.finish(CallCounter(number), session: Example.session)
       bench.answerPoll(coordinator)
       #expect(bench.results.count == Int(number))
     }
@@ -139,6 +139,10 @@ struct ClientShippingTests {
     var coordinator = ModelCoordinator()
     bench.settle(&coordinator)
     var fresh = ModelCoordinator()
+    // This question was older than the acceptance: its answer may be old too.
+    bench.answerPoll(fresh)
+    #expect(bench.progress.acceptedThrough.value == 3)
+    bench.advance(.milliseconds(10))
     bench.answerPoll(fresh)
     bench.settle(&fresh)
     #expect(fresh.knownThrough.value == 3)
@@ -195,7 +199,7 @@ struct ClientShippingTests {
     var bench = ClientBench(isNew: true)
     bench.start()
     bench.submit("one")
-    let archive = Sample.digest("archive")
+    let archive = Example.digest("archive")
     var coordinator = ModelCoordinator()
     coordinator.missingArchives = [archive]
     bench.settle(&coordinator)
@@ -219,7 +223,7 @@ struct ClientShippingTests {
     #expect(bench.sync != nil)
     bench.settle(&coordinator)
     #expect(bench.progress.safeThrough.value == 1)
-    coordinator.finish(CallCounter(1), session: Sample.session)
+    coordinator.finish(CallCounter(1), session: Example.session)
     bench.answerPoll(coordinator)
     bench.advance(.seconds(5))
     #expect(bench.inFlight.isEmpty)

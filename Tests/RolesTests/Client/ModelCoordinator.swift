@@ -144,13 +144,13 @@ struct ModelCoordinator {
   /// Runs a call: the result is a function of the digest, as for a deterministic command.
   mutating func finish(_ counter: CallCounter, session: SessionName) {
     for (digest, _) in submitted[counter] ?? [:] where results[counter]?[digest] == nil {
-      results[counter, default: [:]][digest] = Sample.finished(session, counter, digest)
+      results[counter, default: [:]][digest] = Example.finished(session, counter, digest)
     }
   }
 }
 
 /// Values that tests share.
-enum Sample {
+enum Example {
   static let session = SessionName(
     user: UserID(ID128(high: 1, low: 2)), session: SessionID(ID128(high: 3, low: 4)))
   static let node = NodeID(ID128(high: 7, low: 7))

@@ -74,7 +74,7 @@ public struct Client: Sendable {
   public mutating func handle(_ event: Event, at now: Instant) -> [Directive] {
     var out: [Directive] = []
     switch event {
-    case .started(let addresses, let dice): start(addresses, dice)
+    case .started(let addresses, let dice): start(addresses, dice, at: now)
     case .coordinators(let addresses): coordinators.merge(addresses)
     case .facts(let batch): fold(batch, at: now, &out)
     case .persisted(let sequence): gate.persisted(through: sequence)
@@ -112,13 +112,14 @@ public struct Client: Sendable {
     tellWake(at: now, &out)
   }
 
-  private mutating func start(_ addresses: [String], _ dice: Dice) {
+  private mutating func start(_ addresses: [String], _ dice: Dice, at now: Instant) {
     guard !isStarted else { return }
     isStarted = true
     self.dice = dice
     incarnation = self.dice.next() | 1
     coordinators.merge(addresses)
     // A session that nobody can know yet needs no question before the first submission.
+    contact.lastSync = now
     contact.isKnown = settings.isNewSession && calls.isEmpty
   }
 

@@ -36,6 +36,7 @@ extension Client {
     /// If the controls are safe, so are all before this.
     var provesThrough: UInt64?
     var records = 0
+    var bytes = 0
     var asksDigestsFrom = CallCounter.zero
     var asksHash = false
     var asksResults = false

@@ -24,6 +24,8 @@ extension Client {
     learnHistory(exchange, response, at: now, &out)
   }
 
+  private static var certainlySmall: Int { 64 << 10 }
+
   /// Held submissions are read from the log again, should another coordinator lack them.
   private mutating func freeHeld(through: CallCounter) {
     guard through > contact.heldThrough else { return }
@@ -58,11 +60,13 @@ extension Client {
       contact.rewoundTo = response.acceptedThrough
       contact.isGreeted = false
     case .badRecord, .tooLarge:
-      if exchange.records > 1 {
+      // A coordinator with too many guests says "too large" as well; that is not about a record.
+      let isAboutRecords = refusal.code == .badRecord || exchange.bytes > Self.certainlySmall
+      if isAboutRecords, exchange.records > 1 {
         contact.batchRecords = max(1, exchange.records / 2)
         return
       }
-      if let first = exchange.firstSubmission { out.append(.rejected(name(first), refusal)) }
+      if isAboutRecords, let first = exchange.firstSubmission { out.append(.rejected(name(first), refusal)) }
       leave(exchange.address, suspects: false, at: now, &out)
     case .unknown, .logFull, .poisoned, .catchingUp, .notFound, .unsupported:
       out.append(.note("coordinator \(exchange.address) refuses: \(refusal.text)"))

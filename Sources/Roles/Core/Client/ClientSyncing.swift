@@ -44,8 +44,9 @@ extension Client {
     }
     let isUrgent =
       switch key {
-      case .cancelled: true
-      case .opened, .released, .submitted, .collected, nil: isEnding || attachment != nil
+      // Releases waited for each other before they were logged.
+      case .cancelled, .released: true
+      case .opened, .submitted, .collected, nil: isEnding || attachment != nil
       }
     return isUrgent ? since : since + settings.controlDelay
   }
@@ -98,6 +99,11 @@ extension Client {
     request.records = batch.keys.compactMap { shelf.record($0) }
     request.coordinators = coordinators.addresses
     exchange.records = request.records.count
+    exchange.bytes = request.records.reduce(0) { $0 + $1.payload.count }
+    // Nothing follows but the knowledge that the end is safe: it is waited for.
+    let waits = isEnding && contact.isKnown ? settings.heartbeat : .zero
+    request.poll = waits.wholeMilliseconds
+    exchange.deadline = exchange.deadline + waits
     if !contact.isCompared {
       request.wantsHash = true
       exchange.asksHash = true
@@ -116,7 +122,7 @@ extension Client {
     contact.asksAgain = false
     contact.lastSync = now
     sync = exchange
-    out.append(.send(exchange.id, to: address, request, timeout: settings.suspicion))
+    out.append(.send(exchange.id, to: address, request, timeout: settings.suspicion + waits))
   }
 
   /// What no longer matters needs no proof that it is safe.
