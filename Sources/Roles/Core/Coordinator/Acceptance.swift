@@ -56,8 +56,6 @@ extension Coordinator {
         settings.resultBytesLimit))
     for range in request.have { wait.have.insert(range.possible) }
     for range in request.wanted { wait.wanted.insert(range.possible) }
-    defer { dropIfEmpty(session) }
-
     let refusal: Refusal
     do throws(Refusal) {
       guard identity != nil else {
@@ -79,6 +77,7 @@ extension Coordinator {
       refusal = error
     }
     reply(token, .client(clientResponse(to: wait, refusal: refusal)))
+    dropIfEmpty(session)
   }
 
   // MARK: Examining

@@ -215,7 +215,8 @@ extension Coordinator {
     case .client(let wait):
       durabilityQueue.remove(DurabilityWait(sequence: wait.needs, token: token))
       stopAwaitingSafety(of: wait.unsafe, for: token)
-      if sessions[wait.session]?.polls.remove(token) == true { dropIfEmpty(wait.session) }
+      sessions[wait.session]?.polls.remove(token)
+      dropIfEmpty(wait.session)
     case .results(let wait):
       durabilityQueue.remove(DurabilityWait(sequence: wait.needs, token: token))
     case .operation(let wait):

@@ -10,11 +10,11 @@ import Testing
     var h = CoordinatorHarness()
     let opened = Record(
       .opened(
-        Opened(session: Sample.session, userText: "ada", sessionText: "blur", mode: .keep)))
-    h.ask(.with([opened] + (1...6).map { Sample.submitted(UInt64($0)) }))
+        Opened(session: CallSample.session, userText: "ada", sessionText: "blur", mode: .keep)))
+    h.ask(.with([opened] + (1...6).map { CallSample.submitted(UInt64($0)) }))
     var server = FakeServer(1)
     for task in h.pull(server.next(), wants: 4).dropLast() { h.finish(task) }
-    h.ask(.with([Sample.released(1...1), Sample.cancelled(6), Sample.collected(2)]))
+    h.ask(.with([CallSample.released(1...1), CallSample.cancelled(6), CallSample.collected(2)]))
     guard case .sessions(let rows)? = h.ask(.sessions(nil)) else {
       Issue.record("no answer")
       return
@@ -32,7 +32,7 @@ import Testing
   @Test func callsAreListedInPages() {
     var h = CoordinatorHarness()
     h.submit(1...9)
-    let question = OperatorRequest.calls(Sample.session, from: CallCounter(3), limit: 4)
+    let question = OperatorRequest.calls(CallSample.session, from: CallCounter(3), limit: 4)
     guard case .calls(let rows)? = h.ask(question) else {
       Issue.record("no answer")
       return
@@ -43,7 +43,7 @@ import Testing
 
   @Test func unknownSessionsAreRefused() {
     var h = CoordinatorHarness()
-    guard case .refused(let refusal)? = h.ask(.sessions(Sample.session)) else {
+    guard case .refused(let refusal)? = h.ask(.sessions(CallSample.session)) else {
       Issue.record("no refusal")
       return
     }
@@ -52,47 +52,47 @@ import Testing
 
   @Test func whyTellsEachState() {
     var h = CoordinatorHarness()
-    #expect(h.why(Sample.call(1)).contains("No session"))
+    #expect(h.why(CallSample.call(1)).contains("No session"))
     h.submit(1...3)
-    #expect(h.why(Sample.call(9)).contains("not known here"))
-    #expect(h.why(Sample.call(1)).contains("No server has been heard of"))
+    #expect(h.why(CallSample.call(9)).contains("not known here"))
+    #expect(h.why(CallSample.call(1)).contains("No server has been heard of"))
     var other = FakeServer(9)
     other.services = ["blur"]
     _ = h.pull(other.next())
-    #expect(h.why(Sample.call(1)).contains("None of the 1 servers"))
+    #expect(h.why(CallSample.call(1)).contains("None of the 1 servers"))
     var server = FakeServer(1)
     var task = h.pull(server.next(), wants: 1)[0]
-    #expect(h.why(Sample.call(1)).contains("given to host1"))
-    #expect(h.why(Sample.call(2)).contains("waits for a free slot"))
+    #expect(h.why(CallSample.call(1)).contains("given to host1"))
+    #expect(h.why(CallSample.call(2)).contains("waits for a free slot"))
     server.running = [task.task]
     _ = h.pull(server.next())
-    #expect(h.why(Sample.call(1)).contains("running or waiting on host1"))
+    #expect(h.why(CallSample.call(1)).contains("running or waiting on host1"))
     h.fail(task, .memoryLimit)
-    #expect(h.why(Sample.call(1)).contains("tried again in 1.0 s"))
-    #expect(h.why(Sample.call(1)).contains("its memory limit passed"))
+    #expect(h.why(CallSample.call(1)).contains("tried again in 1.0 s"))
+    #expect(h.why(CallSample.call(1)).contains("its memory limit passed"))
     h.pass(.seconds(2))
     task = h.pull(server.next(), wants: 1)[0]
     h.pass(.seconds(20))
-    #expect(h.why(Sample.call(1)).contains("are suspected"))
+    #expect(h.why(CallSample.call(1)).contains("are suspected"))
     h.finish(task)
-    #expect(h.why(Sample.call(1)).contains("finished on somewhere, exit status 0"))
-    h.ask(.with([Sample.collected(1)]))
-    #expect(h.why(Sample.call(1)).contains("its client has the result"))
-    h.ask(.with([Sample.released(1...1), Sample.cancelled(3)]))
-    #expect(h.why(Sample.call(1)).contains("is released"))
-    #expect(h.why(Sample.call(3)).contains("cancelled"))
+    #expect(h.why(CallSample.call(1)).contains("finished on somewhere, exit status 0"))
+    h.ask(.with([CallSample.collected(1)]))
+    #expect(h.why(CallSample.call(1)).contains("its client has the result"))
+    h.ask(.with([CallSample.released(1...1), CallSample.cancelled(3)]))
+    #expect(h.why(CallSample.call(1)).contains("is released"))
+    #expect(h.why(CallSample.call(3)).contains("cancelled"))
   }
 
   @Test func whyTellsOfArchivesAndOtherCoordinators() {
     var h = CoordinatorHarness(ring: CoordinatorReplicaTests.ring())
-    h.submit(1...1) { $0.input = Sample.archive(1) }
-    #expect(h.why(Sample.call(1)).contains("waits for an input"))
+    h.submit(1...1) { $0.input = CallSample.archive(1) }
+    #expect(h.why(CallSample.call(1)).contains("waits for an input"))
     h.submit(2...2)
-    h.ingest(.assigned(Sample.assigned(Sample.foreignTask(2), 2, to: FakeServer(9).id)))
-    #expect(h.why(Sample.call(2)).contains("is relied on"))
+    h.ingest(.assigned(CallSample.assigned(CallSample.foreignTask(2), 2, to: FakeServer(9).id)))
+    #expect(h.why(CallSample.call(2)).contains("is relied on"))
     h.send(.ring(CoordinatorReplicaTests.ring(suspected: true)))
     h.pass(.seconds(6))
-    #expect(h.why(Sample.call(2)).contains("which gave it, is suspected"))
+    #expect(h.why(CallSample.call(2)).contains("which gave it, is suspected"))
   }
 
   @Test func theGridListsServers() {

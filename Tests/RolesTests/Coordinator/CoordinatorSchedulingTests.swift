@@ -30,12 +30,12 @@ import Testing
     var h = CoordinatorHarness()
     h.ask(
       .with([
-        Sample.submitted(1) { $0.service = "blur" },
-        Sample.submitted(2) {
+        CallSample.submitted(1) { $0.service = "blur" },
+        CallSample.submitted(2) {
           $0.service = "blur"
           $0.version = "2"
         },
-        Sample.submitted(3),
+        CallSample.submitted(3),
       ]))
     var exec = FakeServer(1)
     #expect(h.pull(exec.next(), wants: 9).map(\.call.counter.value) == [3])
@@ -118,7 +118,7 @@ import Testing
 
   @Test func inputsMustBeHereFirst() {
     var h = CoordinatorHarness()
-    let archive = Sample.archive(1)
+    let archive = CallSample.archive(1)
     h.submit(1...1) { $0.executable = archive }
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 1).isEmpty)

@@ -88,7 +88,7 @@ import Testing
   @Test func unknownResultsAreAskedForOnceInAWhile() {
     var h = CoordinatorHarness()
     var server = FakeServer(1)
-    server.holding = [Sample.foreignTask(1)]
+    server.holding = [CallSample.foreignTask(1)]
     let first = h.ask(server.next().request(wants: 0, poll: 2_000))
     #expect(h.server(first)?.send == server.holding)
     // Told just now: the poll waits instead of going round.
@@ -103,9 +103,9 @@ import Testing
     h.submit(1...1)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
-    h.ask(.with([Sample.released(1...1)]))
+    h.ask(.with([CallSample.released(1...1)]))
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok")]
+    request.records = [CallSample.finished(task, "ok")]
     let before = h.log.count
     let answer = h.answer(request)
     #expect(answer?.held == [task.task])
@@ -132,11 +132,11 @@ import Testing
       return h.answer(request)?.refusal?.code
     }
     #expect(ask(Record(kind: .finished, payload: [1, 2, 3]), &h) == .badRecord)
-    #expect(ask(Sample.submitted(1), &h) == .badRecord)
-    var result = Sample.result("x")
+    #expect(ask(CallSample.submitted(1), &h) == .badRecord)
+    var result = CallSample.result("x")
     result.hash = .zero
     let lie = Finished(
-      task: Sample.foreignTask(1), call: Sample.call(1), digest: Sample.digest(1),
+      task: CallSample.foreignTask(1), call: CallSample.call(1), digest: CallSample.digest(1),
       server: FakeServer(1).id, result: result)
     #expect(ask(Record(.finished(lie)), &h) == .badRecord)
     #expect(h.log.isEmpty)
@@ -150,7 +150,7 @@ import Testing
     server.running = tasks.map(\.task)
     let poll = h.ask(server.next().request(wants: 0, poll: 3_000))
     #expect(h.server(poll) == nil)
-    h.ask(.with([Sample.cancelled(2)]))
+    h.ask(.with([CallSample.cancelled(2)]))
     #expect(h.server(poll)?.cancel == [tasks[1].task])
     // It takes its time to kill it; the next poll doesn't go round.
     let next = h.ask(server.next().request(wants: 0, poll: 1_000))
@@ -166,13 +166,13 @@ import Testing
     let tasks = h.pull(server.next(), wants: 1)
     server.running = tasks.map(\.task)
     let poll = h.ask(server.next().request(wants: 0, poll: 3_000))
-    h.ask(.with([Sample.released(1...1)]))
+    h.ask(.with([CallSample.released(1...1)]))
     #expect(h.server(poll)?.cancel == tasks.map(\.task))
   }
 
   @Test func aCancelledCallIsNotScheduled() {
     var h = CoordinatorHarness()
-    h.ask(.with([Sample.submitted(1), Sample.submitted(2), Sample.cancelled(1)]))
+    h.ask(.with([CallSample.submitted(1), CallSample.submitted(2), CallSample.cancelled(1)]))
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 9).map(\.call.counter.value) == [2])
   }

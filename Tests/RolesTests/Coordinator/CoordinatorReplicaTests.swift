@@ -21,14 +21,14 @@ import Testing
   func assignedElsewhere() -> CoordinatorHarness {
     var h = CoordinatorHarness(ring: Self.ring())
     h.submit(1...1)
-    h.ingest(.assigned(Sample.assigned(Sample.foreignTask(1), 1, to: far.id)))
+    h.ingest(.assigned(CallSample.assigned(CallSample.foreignTask(1), 1, to: far.id)))
     return h
   }
 
   @Test func finishedIsNeverScheduled() {
     var h = CoordinatorHarness(ring: Self.ring())
     h.append(
-      [Sample.finished(Sample.assigned(Sample.foreignTask(1), 1, to: far.id), "ok")],
+      [CallSample.finished(CallSample.assigned(CallSample.foreignTask(1), 1, to: far.id), "ok")],
       to: h.foreign)
     h.submit(1...1)
     h.pass(.seconds(300))
@@ -68,7 +68,7 @@ import Testing
     settings.plantedBugs = .trustsSuspects
     var h = CoordinatorHarness(settings, ring: Self.ring())
     h.submit(1...1)
-    h.ingest(.assigned(Sample.assigned(Sample.foreignTask(1), 1, to: far.id)))
+    h.ingest(.assigned(CallSample.assigned(CallSample.foreignTask(1), 1, to: far.id)))
     h.send(.ring(Self.ring(suspected: true)))
     h.pass(.seconds(600))
     var server = FakeServer(1)
@@ -79,7 +79,7 @@ import Testing
     var h = assignedElsewhere()
     h.send(.ring(Self.ring(suspected: true)))
     var host = far
-    host.running = [Sample.foreignTask(1)]
+    host.running = [CallSample.foreignTask(1)]
     _ = h.pull(host.next())
     var server = FakeServer(1)
     for _ in 1...5 {
@@ -115,7 +115,7 @@ import Testing
   @Test func anUnknownCoordinatorIsGone() {
     var h = CoordinatorHarness()
     h.submit(1...1)
-    h.ingest(.assigned(Sample.assigned(Sample.foreignTask(1), 1, to: far.id)))
+    h.ingest(.assigned(CallSample.assigned(CallSample.foreignTask(1), 1, to: far.id)))
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 1).isEmpty)
     h.pass(.seconds(6))
@@ -136,14 +136,14 @@ import Testing
     var h = CoordinatorHarness(startNow: false)
     h.start()
     let old = TaskName(node: CoordinatorHarness.node, start: Nonce(0x4), counter: 1)
-    let task = Sample.assigned(old, 1, to: far.id)
+    let task = CallSample.assigned(old, 1, to: far.id)
     let earlier = SegmentName(
       node: CoordinatorHarness.node, log: .facts, serial: Serial(4), nonce: Nonce(0x4))
     h.send(
       .facts(
         FactBatch(
           segment: earlier, firstOrdinal: .zero,
-          records: [Sample.submitted(1), Record(.assigned(task))], sequence: .zero)))
+          records: [CallSample.submitted(1), Record(.assigned(task))], sequence: .zero)))
     h.send(.caughtUp)
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 1).isEmpty)

@@ -200,8 +200,8 @@ struct CoordinatorHarness {
   mutating func submit(
     _ counters: ClosedRange<UInt64>, _ edit: (inout CallSpec) -> Void = { _ in }
   ) -> RequestToken {
-    var request = ClientRequest(session: Sample.session)
-    for counter in counters { request.records.append(Sample.submitted(counter, edit)) }
+    var request = ClientRequest(session: CallSample.session)
+    for counter in counters { request.records.append(CallSample.submitted(counter, edit)) }
     return ask(request)
   }
 
@@ -223,7 +223,7 @@ struct CoordinatorHarness {
   /// The call's server reports this result.
   mutating func finish(_ task: Assigned, output: String = "ok") {
     var request = ResultsRequest(server: task.server)
-    request.records = [Sample.finished(task, output)]
+    request.records = [CallSample.finished(task, output)]
     ask(request)
   }
 
@@ -240,7 +240,7 @@ struct CoordinatorHarness {
   }
 
   func state(_ counter: UInt64) -> CallState? {
-    coordinator.ledger.state(of: Sample.call(counter), digest: Sample.digest(counter))
+    coordinator.ledger.state(of: CallSample.call(counter), digest: CallSample.digest(counter))
   }
 }
 
@@ -280,7 +280,7 @@ struct FakeServer {
   }
 }
 
-enum Sample {
+enum CallSample {
   static let session = SessionName(
     user: UserID(ID128(high: 1, low: 2)), session: SessionID(ID128(high: 3, low: 4)))
 
@@ -362,7 +362,7 @@ enum Sample {
 
 extension ClientRequest {
   static func with(_ records: [Record]) -> ClientRequest {
-    var request = ClientRequest(session: Sample.session)
+    var request = ClientRequest(session: CallSample.session)
     request.records = records
     return request
   }
@@ -372,7 +372,7 @@ extension ClientRequest {
     _ milliseconds: UInt64 = 10_000, have: [ClosedRange<UInt64>] = [],
     wanted: [ClosedRange<UInt64>] = []
   ) -> ClientRequest {
-    var request = ClientRequest(session: Sample.session)
+    var request = ClientRequest(session: CallSample.session)
     request.wantsResults = true
     request.poll = milliseconds
     request.have = have.map { CallCounter($0.lowerBound)...CallCounter($0.upperBound) }

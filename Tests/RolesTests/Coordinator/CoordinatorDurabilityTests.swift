@@ -25,7 +25,8 @@ import Testing
     h.ingest(
       .submitted(
         Submitted(
-          call: Sample.call(1), digest: Sample.digest(1), spec: Sample.spec(1), wallTime: 7)))
+          call: CallSample.call(1), digest: CallSample.digest(1), spec: CallSample.spec(1),
+          wallTime: 7)))
     let token = h.submit(1...1)
     #expect(h.log.count == 1)
     #expect(h.client(token) == nil)
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test func controlsWaitForDurability() {
-    for record in [Sample.collected(1), Sample.cancelled(1), Sample.released(1...1)] {
+    for record in [CallSample.collected(1), CallSample.cancelled(1), CallSample.released(1...1)] {
       var h = CoordinatorHarness()
       h.submit(1...1)
       h.syncsAlways = false
@@ -64,8 +65,8 @@ import Testing
     var h = CoordinatorHarness()
     h.submit(1...1)
     h.syncsAlways = false
-    h.ask(.with([Sample.released(1...1)]))
-    let token = h.ask(.with([Sample.collected(1)]))
+    h.ask(.with([CallSample.released(1...1)]))
+    let token = h.ask(.with([CallSample.collected(1)]))
     #expect(h.client(token) == nil)
     h.sync()
     #expect(h.client(token) != nil)
@@ -81,14 +82,14 @@ import Testing
 
   @Test func withOneCoordinatorDurableIsSafe() {
     var h = CoordinatorHarness()
-    let answer = h.answer(.with([Sample.submitted(1), Sample.collected(1)]))
+    let answer = h.answer(.with([CallSample.submitted(1), CallSample.collected(1)]))
     #expect(answer?.safeThrough == CallCounter(1))
     #expect(answer?.controlsSafe == true)
   }
 
   @Test func withTwoTheOthersDurableEndDecides() {
     var h = CoordinatorHarness(ring: Self.twoListed)
-    let records = [Sample.submitted(1), Sample.submitted(2), Sample.collected(2)]
+    let records = [CallSample.submitted(1), CallSample.submitted(2), CallSample.collected(2)]
     let first = h.answer(.with(records))
     #expect(first?.acceptedThrough == CallCounter(2))
     #expect(first?.safeThrough == .zero)
@@ -115,7 +116,7 @@ import Testing
 
   @Test func aPollWithoutResultsWaitsForSafety() {
     var h = CoordinatorHarness(ring: Self.twoListed)
-    var request = ClientRequest.with([Sample.submitted(1), Sample.collected(1)])
+    var request = ClientRequest.with([CallSample.submitted(1), CallSample.collected(1)])
     request.poll = 5_000
     let token = h.ask(request)
     #expect(h.client(token) == nil)
@@ -124,9 +125,9 @@ import Testing
     h.send(.peerDurable(h.own, Ordinal(2)))
     #expect(h.client(token)?.safeThrough == CallCounter(1))
     #expect(h.client(token)?.controlsSafe == true)
-    let other = h.ask(.with([Sample.submitted(2)]))
+    let other = h.ask(.with([CallSample.submitted(2)]))
     #expect(h.client(other) != nil)
-    var late = ClientRequest.with([Sample.submitted(2)])
+    var late = ClientRequest.with([CallSample.submitted(2)])
     late.poll = 5_000
     let expired = h.ask(late)
     h.pass(.seconds(5))
@@ -139,9 +140,9 @@ import Testing
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     h.syncsAlways = false
-    let archive = Sample.archive(3)
+    let archive = CallSample.archive(3)
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok", files: archive)]
+    request.records = [CallSample.finished(task, "ok", files: archive)]
     let first = h.ask(request)
     #expect(h.results(first) == nil)
     h.sync()
@@ -164,7 +165,7 @@ import Testing
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok")]
+    request.records = [CallSample.finished(task, "ok")]
     let first = h.answer(request)
     #expect(first?.held == [task.task])
     #expect(first?.safe == [])
@@ -180,13 +181,13 @@ import Testing
 
   @Test func aResultWithAnArchiveIsSafeWhenTheArchiveIs() {
     var h = CoordinatorHarness(ring: Self.twoListed)
-    let archive = Sample.archive(3)
+    let archive = CallSample.archive(3)
     h.submit(1...1)
     h.pass(.seconds(1))
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok", files: archive)]
+    request.records = [CallSample.finished(task, "ok", files: archive)]
     h.send(.archive(archive, .durable))
     h.ask(request)
     h.peerCatchesUp()
@@ -205,7 +206,7 @@ import Testing
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok")]
+    request.records = [CallSample.finished(task, "ok")]
     #expect(h.answer(request)?.safe == [task.task])
   }
 

@@ -34,13 +34,13 @@ import Testing
 
   @Test func cancelledCollectedReleasedAreNotDelivered() {
     var h = Self.finished(4)
-    h.ask(.with([Sample.cancelled(1), Sample.collected(2), Sample.released(3...3)]))
+    h.ask(.with([CallSample.cancelled(1), CallSample.collected(2), CallSample.released(3...3)]))
     #expect(h.answer(.poll())?.resultCounters == [4])
   }
 
   @Test func aRelaunchedClientGetsCollectedResultsByCounter() {
     var h = Self.finished(3)
-    h.ask(.with([Sample.collected(1), Sample.collected(3)]))
+    h.ask(.with([CallSample.collected(1), CallSample.collected(3)]))
     #expect(h.answer(.poll())?.resultCounters == [2])
     #expect(h.answer(.poll(wanted: [1...9]))?.resultCounters == [1, 2, 3])
   }
@@ -79,7 +79,7 @@ import Testing
     h.pass(.seconds(60))
     #expect(h.client(poll) == nil)
     let stranger = SessionName(
-      user: Sample.session.user, session: SessionID(ID128(high: 8, low: 8)))
+      user: CallSample.session.user, session: SessionID(ID128(high: 8, low: 8)))
     var request = ClientRequest.poll(1_000)
     request.session = stranger
     let lost = h.ask(request)
@@ -100,13 +100,13 @@ import Testing
 
   @Test func aResultWaitsForItsArchive() {
     var h = CoordinatorHarness()
-    let archive = Sample.archive(1)
+    let archive = CallSample.archive(1)
     h.submit(1...1)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     let poll = h.ask(.poll())
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok", files: archive)]
+    request.records = [CallSample.finished(task, "ok", files: archive)]
     h.ask(request)
     #expect(h.state(1) == .finished)
     #expect(h.client(poll) == nil)
@@ -117,9 +117,10 @@ import Testing
   @Test func nothingIsHandedOutBeforeCatchingUp() {
     var h = CoordinatorHarness(caughtUp: false)
     h.submit(1...1)
-    let task = Sample.foreignTask(1)
+    let task = CallSample.foreignTask(1)
     h.append(
-      [Sample.finished(Sample.assigned(task, 1, to: FakeServer(1).id), "ok")], to: h.foreign)
+      [CallSample.finished(CallSample.assigned(task, 1, to: FakeServer(1).id), "ok")], to: h.foreign
+    )
     let poll = h.ask(.poll())
     #expect(h.client(poll) == nil)
     h.send(.caughtUp)
@@ -128,12 +129,12 @@ import Testing
 
   @Test func aLostArchiveMakesTheCallRunAgain() {
     var h = CoordinatorHarness()
-    let archive = Sample.archive(1)
+    let archive = CallSample.archive(1)
     h.submit(1...1)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok", files: archive)]
+    request.records = [CallSample.finished(task, "ok", files: archive)]
     h.ask(request)
     h.send(.archive(archive, .lost))
     #expect(h.state(1) == .pending)
@@ -144,13 +145,13 @@ import Testing
 
   @Test func whoHoldsTheArchiveFinishesTheCallAgain() {
     var h = CoordinatorHarness()
-    let archive = Sample.archive(1)
+    let archive = CallSample.archive(1)
     h.send(.archive(archive, .durable))
     h.submit(1...1)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
-    request.records = [Sample.finished(task, "ok", files: archive)]
+    request.records = [CallSample.finished(task, "ok", files: archive)]
     h.ask(request)
     h.ingest(.lost(Lost(task: task.task, call: task.call, digest: task.digest)))
     #expect(h.state(1) == .finished)

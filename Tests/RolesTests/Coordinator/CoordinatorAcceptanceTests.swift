@@ -28,7 +28,7 @@ import Testing
 
   @Test func aGapInsideOneRequestIsRefused() {
     var h = CoordinatorHarness()
-    let token = h.ask(.with([Sample.submitted(1), Sample.submitted(3)]))
+    let token = h.ask(.with([CallSample.submitted(1), CallSample.submitted(3)]))
     #expect(h.client(token)?.refusal?.code == .gap)
     #expect(h.log.isEmpty)
   }
@@ -51,7 +51,7 @@ import Testing
   @Test func collectedAndReleasedFillTheGap() {
     var h = CoordinatorHarness()
     let token = h.ask(
-      .with([Sample.released(1...2), Sample.submitted(4), Sample.collected(3)]))
+      .with([CallSample.released(1...2), CallSample.submitted(4), CallSample.collected(3)]))
     #expect(h.client(token)?.refusal == nil)
     #expect(h.client(token)?.acceptedThrough == CallCounter(4))
   }
@@ -67,7 +67,7 @@ import Testing
   @Test func anEqualDigestOfARelaunchedProgramIsHeld() {
     var h = CoordinatorHarness()
     h.submit(1...1)
-    let token = h.ask(.with([Sample.submitted(1, wallTime: 9_999)]))
+    let token = h.ask(.with([CallSample.submitted(1, wallTime: 9_999)]))
     #expect(h.client(token)?.acceptedThrough == CallCounter(1))
     #expect(h.log.count == 1)
   }
@@ -78,12 +78,12 @@ import Testing
     let token = h.submit(1...1) { $0.arguments.append([1]) }
     #expect(h.client(token)?.acceptedThrough == CallCounter(1))
     #expect(h.log.count == 2)
-    #expect(h.coordinator.ledger.entry(of: Sample.call(1))?.versions.count == 2)
+    #expect(h.coordinator.ledger.entry(of: CallSample.call(1))?.versions.count == 2)
   }
 
   @Test func releasedSubmissionsAreSimplyCounted() {
     var h = CoordinatorHarness()
-    h.ask(.with([Sample.released(1...10)]))
+    h.ask(.with([CallSample.released(1...10)]))
     let token = h.submit(3...11)
     #expect(h.client(token)?.acceptedThrough == CallCounter(11))
     #expect(h.log.count == 2)
@@ -98,13 +98,14 @@ import Testing
     #expect(h.answer(.with([foreign]))?.refusal?.code == .badRecord)
     let unknown = Record(kind: RecordKind(999), payload: [1])
     #expect(h.answer(.with([unknown]))?.refusal?.code == .badRecord)
-    let other = SessionName(user: Sample.session.user, session: SessionID(ID128(high: 9, low: 9)))
+    let other = SessionName(
+      user: CallSample.session.user, session: SessionID(ID128(high: 9, low: 9)))
     var request = ClientRequest(session: other)
-    request.records = [Sample.submitted(1)]
+    request.records = [CallSample.submitted(1)]
     #expect(h.answer(request)?.refusal?.code == .badRecord)
     let lie = Record(
       .submitted(
-        Submitted(call: Sample.call(1), digest: .zero, spec: Sample.spec(1), wallTime: 0)))
+        Submitted(call: CallSample.call(1), digest: .zero, spec: CallSample.spec(1), wallTime: 0)))
     #expect(h.answer(.with([lie]))?.refusal?.code == .badRecord)
     let huge = Record(kind: .submitted, payload: [UInt8](repeating: 0, count: 5 << 20))
     #expect(h.answer(.with([huge]))?.refusal?.code == .tooLarge)
@@ -128,7 +129,7 @@ import Testing
     h.submit(1...3)
     h.send(.logFull(true))
     #expect(h.accept(4...4)?.refusal?.code == .logFull)
-    #expect(h.answer(.with([Sample.released(1...1)]))?.refusal == nil)
+    #expect(h.answer(.with([CallSample.released(1...1)]))?.refusal == nil)
     #expect(h.state(1) == .released)
     // What is held needs no room.
     #expect(h.accept(2...3)?.refusal == nil)
@@ -148,7 +149,7 @@ import Testing
 
   @Test func archivesOfSubmissionsHoldAcceptanceBack() {
     var h = CoordinatorHarness()
-    let archive = Sample.archive(1)
+    let archive = CallSample.archive(1)
     h.submit(1...1)
     let token = h.submit(2...2) { $0.input = archive }
     #expect(h.client(token)?.acceptedThrough == CallCounter(1))
@@ -164,7 +165,7 @@ import Testing
     h.send(.archive(archive, .missing))
     #expect(h.answer(.with([]))?.acceptedThrough == CallCounter(1))
     #expect(h.needed == [archive, archive])
-    h.ask(.with([Sample.released(2...2)]))
+    h.ask(.with([CallSample.released(2...2)]))
     #expect(h.notNeeded == [archive])
     #expect(h.answer(.with([]))?.acceptedThrough == CallCounter(3))
   }
@@ -172,7 +173,7 @@ import Testing
   @Test func twinsUnderOneSessionAreTold() {
     var h = CoordinatorHarness()
     func ask(_ incarnation: UInt64, _ h: inout CoordinatorHarness) -> Bool? {
-      var request = ClientRequest.with([Sample.submitted(1)])
+      var request = ClientRequest.with([CallSample.submitted(1)])
       request.incarnation = incarnation
       return h.answer(request)?.conflictingIncarnation
     }
@@ -196,14 +197,14 @@ import Testing
     var request = ClientRequest.with([])
     request.wantsHash = true
     var expected = RunningHash()
-    for counter in 1...5 { expected.update(Sample.digest(UInt64(counter))) }
+    for counter in 1...5 { expected.update(CallSample.digest(UInt64(counter))) }
     #expect(h.answer(request)?.digestsHash == expected.value)
     h.submit(6...6)
-    expected.update(Sample.digest(6))
+    expected.update(CallSample.digest(6))
     #expect(h.answer(request)?.digestsHash == expected.value)
-    h.ask(.with([Sample.released(1...2), Sample.released(4...4)]))
+    h.ask(.with([CallSample.released(1...2), CallSample.released(4...4)]))
     expected = RunningHash()
-    for counter in [3, 5, 6] { expected.update(Sample.digest(UInt64(counter))) }
+    for counter in [3, 5, 6] { expected.update(CallSample.digest(UInt64(counter))) }
     let answer = h.answer(request)
     #expect(answer?.hashFrom == CallCounter(3))
     #expect(answer?.digestsHash == expected.value)
@@ -212,12 +213,12 @@ import Testing
   @Test func digestsAreListedInPages() {
     var h = CoordinatorHarness()
     h.submit(1...10)
-    h.ask(.with([Sample.released(2...2)]))
+    h.ask(.with([CallSample.released(2...2)]))
     var request = ClientRequest.with([])
     request.digestsFrom = CallCounter(1)
     let answer = h.answer(request)
     #expect(answer?.digests.map(\.counter.value) == [1, 3, 4, 5, 6, 7, 8, 9, 10])
     #expect(answer?.digestsThrough == CallCounter(10))
-    #expect(answer?.digests.last?.digest == Sample.digest(10))
+    #expect(answer?.digests.last?.digest == CallSample.digest(10))
   }
 }
