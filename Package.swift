@@ -112,7 +112,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RolesTests",
-      dependencies: ["CSpawn", "RolesCore", "RolesNode", "RolesShell"],
+      dependencies: [
+        "CSpawn", "RolesCore", "RolesNode", "RolesShell",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ProtocolTests",

@@ -29,9 +29,10 @@ import Testing
       #expect(report == OrphanRegistry.Report())
       run = registry.run
       marked = try await orphan(bench, run: run, "sleep 1000; :")
+      let since = MonotonicClock.bootTicks()
       noted = try await orphan(bench, run: nil, "sleep 1000; :")
-      _ = registry.add(noted, id: "noted")
-      let done = registry.add(1_234_567, id: "done")
+      _ = registry.add(noted, id: "noted", since: since)
+      let done = registry.add(1_234_567, id: "done", since: since)
       registry.remove(done)
     }
     let stranger = try await orphan(bench, run: "other", "sleep 1000; :")
@@ -50,7 +51,11 @@ import Testing
     let innocent = try await orphan(bench, run: nil, "sleep 1000; :")
     let head = "rpcv-tasks 1 \(ProcessTable.bootIdentity()) feed\n"
     let ticks = MonotonicClock.bootTicks()
-    for line in ["\(innocent) \(ticks + 1000) t", "\(innocent) 5 t", "x y z", "-1 0 t", "0 0 t"] {
+    let lines = [
+      "\(innocent) \(ticks + 1000) \(ticks + 1001) t", "\(innocent) 5 6 t", "x y z a", "-1 0 1 t",
+      "0 0 1 t", "\(innocent) 9 8 t", "\(innocent) 0 18446744073709551615 t",
+    ]
+    for line in lines {
       let path = bench.path("tasks.running")
       try Data((head + line + "\n").utf8).write(to: URL(fileURLWithPath: path))
       let (_, report) = try OrphanRegistry.open(in: bench.directory)

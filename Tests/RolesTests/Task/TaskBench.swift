@@ -11,7 +11,7 @@ final class TaskBench: Sendable {
   private let count = Mutex(0)
 
   init(settings: TaskRunnerSettings = .init(), orphans: OrphanRegistry? = nil) throws {
-    var template = Array("\(NSTemporaryDirectory())/rpcv-task-XXXXXX".utf8CString)
+    var template = Array("/tmp/rpcv-task-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw SystemFailure("make a directory for the test") }
     directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     runner = try TaskRunner(settings: settings, orphans: orphans)

@@ -50,14 +50,14 @@ public final class OrphanRegistry: Sendable {
 
   deinit { close(file) }
 
-  /// Notes a task's first process, just started.
-  func add(_ pid: pid_t, id: String) -> Int {
+  /// Notes a task's first process, started just now, but not before `since` (ticks).
+  func add(_ pid: pid_t, id: String, since: UInt64) -> Int {
     let slot = free.withLock { free in
       if let slot = free.unused.popLast() { return slot }
       free.count += 1
       return free.count
     }
-    write("\(pid) \(MonotonicClock.bootTicks()) \(id)", slot: slot)
+    write("\(pid) \(since) \(MonotonicClock.bootTicks()) \(id)", slot: slot)
     return slot
   }
 
@@ -78,7 +78,12 @@ public final class OrphanRegistry: Sendable {
   /// What the last start wrote.
   struct Last {
     var run: String
-    var leaders: [(pid: pid_t, ticks: UInt64, id: String)] = []
+    struct Leader {
+      var pid: pid_t
+      var startTicks: ClosedRange<UInt64>
+      var id: String
+    }
+    var leaders: [Leader] = []
 
     /// Nil if it is no such file, or of another boot.
     init?(_ bytes: [UInt8]) {
@@ -89,9 +94,12 @@ public final class OrphanRegistry: Sendable {
         head[2] == ProcessTable.bootIdentity()
       else { return nil }
       run = head[3]
-      for line in lines.dropFirst() where line.count == 3 {
-        guard let pid = pid_t(line[0]), pid > 1, let ticks = UInt64(line[1]) else { continue }
-        leaders.append((pid, ticks, line[2]))
+      for line in lines.dropFirst() where line.count == 4 {
+        guard let pid = pid_t(line[0]), pid > 1, let from = UInt64(line[1]),
+          let to = UInt64(line[2]), from <= to, to < .max
+        else { continue }
+        // The kernel rounds in its own way.
+        leaders.append(Leader(pid: pid, startTicks: (max(1, from) - 1)...(to + 1), id: line[3]))
       }
     }
 
@@ -121,20 +129,16 @@ public final class OrphanRegistry: Sendable {
       // A leader whose pid was given to another process since says nothing about a session.
       let sessions = leaders.filter { leader in
         guard let entry = entries.first(where: { $0.pid == leader.pid }) else { return true }
-        return isSame(entry, leader.ticks)
+        return leader.startTicks.contains(entry.startTicks)
       }
       return entries.filter { entry in
         guard entry.pid != getpid(), !entry.isZombie else { return false }
         if ProcessTable.environment(of: entry.pid, contains: mark) { return true }
         return sessions.contains {
           ($0.pid == entry.pid || $0.pid == entry.session || $0.pid == entry.group)
-            && entry.startTicks + 2 >= $0.ticks
+            && entry.startTicks >= $0.startTicks.lowerBound
         }
       }.map(\.pid)
-    }
-
-    private func isSame(_ entry: ProcessEntry, _ ticks: UInt64) -> Bool {
-      entry.startTicks + 2 >= ticks && entry.startTicks <= ticks + 2
     }
   }
 }

@@ -17,27 +17,42 @@ struct Survivors {
 
   init(ownsAllChildren: Bool) { self.ownsAllChildren = ownsAllChildren }
 
-  /// The live processes of `task`; its first process included if it lives. Zombies among our adopted
-  /// children are reaped on the way. The cost is one look at /proc, except where `quick`, when few
-  /// pids were given out since the task's start, is enough.
+  struct Finding {
+    /// Live processes of the task, its first one included if it lives; ascending.
+    var alive: [pid_t] = []
+    /// Some are zombies that their dying parents have not passed to us yet.
+    var unsettled = false
+
+    var isEmpty: Bool { alive.isEmpty && !unsettled }
+  }
+
+  /// Looks for the processes of `task`; zombies among them that are our children are reaped on the
+  /// way. The cost is one look at all of /proc, except where `quick`, when few pids were given out
+  /// since the task's start.
   mutating func find(
     of task: RunningTask, among tasks: [UInt64: RunningTask], quick: Bool
-  ) -> [pid_t] {
+  ) -> Finding {
     let entries = candidates(task, quick: quick)
     let leaders = Set(tasks.values.map(\.pid))
+    var finding = Finding()
     var members: Set<pid_t> = []
-    var known: [pid_t: ProcessEntry] = [:]
-    for entry in entries where entry.pid != own { known[entry.pid] = entry }
-    if let leader = known[task.pid], !leader.isZombie { members.insert(task.pid) }
-    for entry in entries where entry.pid != own && !leaders.contains(entry.pid) {
-      if entry.isZombie {
+    for entry in entries where entry.pid != own {
+      if leaders.contains(entry.pid) {
+        if entry.pid == task.pid, !entry.isZombie { members.insert(entry.pid) }
+      } else if !entry.isZombie {
+        if belongs(entry, to: task, tasks) { members.insert(entry.pid) }
+      } else if entry.parent == own {
         bury(entry, of: tasks)
-        continue
+      } else if entry.session == task.pid || task.hasMember(entry) {
+        finding.unsettled = true
       }
-      if belongs(entry, to: task, tasks) { members.insert(entry.pid) }
     }
     addDescendants(to: &members, of: task.pid, entries, leaders)
-    return members.sorted()
+    finding.alive = members.sorted()
+    for entry in entries where members.contains(entry.pid) {
+      task.members[entry.pid] = entry.startTicks
+    }
+    return finding
   }
 
   /// Forgets a completed task.
@@ -49,7 +64,8 @@ struct Survivors {
   /// Reaps orphans that ended while their task goes on.
   mutating func reapEnded(among tasks: [UInt64: RunningTask]) {
     let leaders = Set(tasks.values.map(\.pid))
-    for entry in ProcessTable.all() where entry.isZombie && !leaders.contains(entry.pid) {
+    for entry in ProcessTable.all()
+    where entry.isZombie && entry.parent == own && !leaders.contains(entry.pid) {
       bury(entry, of: tasks)
     }
   }
@@ -70,7 +86,7 @@ struct Survivors {
     for other in tasks.values where entry.session == other.pid || entry.group == other.pid {
       return false
     }
-    if task.mark.marks(entry.pid) { return true }
+    if task.hasMember(entry) || task.mark.marks(entry.pid) { return true }
     guard ownsAllChildren, entry.parent == own else { return false }
     if tasks.values.contains(where: { $0.serial != task.serial && $0.mark.marks(entry.pid) }) {
       return false
@@ -99,9 +115,8 @@ struct Survivors {
   /// Reaps an adopted zombie. Other parts of the process may have children of their own: theirs are
   /// left alone.
   private mutating func bury(_ entry: ProcessEntry, of tasks: [UInt64: RunningTask]) {
-    guard entry.parent == own else { return }
     let isTasks = tasks.values.contains {
-      entry.session == $0.pid || entry.group == $0.pid || $0.leftovers.contains(entry.pid)
+      entry.session == $0.pid || entry.group == $0.pid || $0.hasMember(entry)
     }
     guard isTasks || ownsAllChildren else { return }
     var status: Int32 = 0

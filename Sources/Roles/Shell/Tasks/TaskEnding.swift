@@ -86,10 +86,11 @@ extension TaskRunnerLoop {
   }
 
   private func signalAll(_ task: RunningTask, _ signal: Int32) {
+    let found = survivors.find(of: task, among: tasks, quick: false).alive
     // The group's id is the task's as long as its first process is not reaped.
     kill(-task.pid, signal)
-    for pid in survivors.find(of: task, among: tasks, quick: false) {
-      if pid != task.pid, task.ended != nil { task.leftovers.insert(pid) }
+    for pid in found where pid != task.pid {
+      if task.ended != nil { task.leftovers.insert(pid) }
       kill(pid, signal)
     }
   }

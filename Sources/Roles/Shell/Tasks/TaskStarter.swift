@@ -50,6 +50,7 @@ extension TaskRunnerLoop {
   ) {
     var (stdout, stderr) = (stdout, stderr)
     let mark = TaskMark(run: run, id: launch.id)
+    let ticks = MonotonicClock.bootTicks()
     let spawned: rpcv_spawned
     do throws(NotRunnable) {
       spawned = try execute(launch, mark, input, output, error)
@@ -74,7 +75,8 @@ extension TaskRunnerLoop {
     lastSerial += 1
     let task = RunningTask(
       serial: lastSerial, launch: launch, mark: mark, pid: spawned.pid, pidfd: spawned.pidfd,
-      slot: registry?.add(spawned.pid, id: launch.id), stdout: stdout, stderr: stderr, now: now,
+      slot: registry?.add(spawned.pid, id: launch.id, since: ticks), stdout: stdout, stderr: stderr,
+      now: now,
       completion: completion)
     tasks[task.serial] = task
     serials[task.id] = task.serial
