@@ -97,6 +97,8 @@ extension FileError {
   var isFull: Bool { code == 28 || code == FileError.quotaExceeded }
   var isMissing: Bool { code == 2 }
   var isExisting: Bool { code == 17 }
+  /// EWOULDBLOCK of flock(2), on Linux and elsewhere.
+  var isHeldByAnother: Bool { code == 11 || code == 35 }
 
   private static var quotaExceeded: Int32 {
     #if os(Linux)

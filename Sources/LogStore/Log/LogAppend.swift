@@ -39,7 +39,7 @@ extension Log {
       throw .batchTooLarge(size: bytes.count, limit: options.frameLimit)
     }
     return try state.withLock { state throws(LogError) in
-      if let error = state.poison { throw .poisoned(error) }
+      try state.check()
       guard state.buffered + bytes.count <= options.bufferLimit else {
         throw .bufferFull(limit: options.bufferLimit)
       }

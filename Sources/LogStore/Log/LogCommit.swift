@@ -73,7 +73,7 @@ extension Log {
       var notes: [Note] = []
       for item in work.syncs { files.open[item.name]?.isSyncing = false }
       try state.withLock { state throws(LogError) in
-        if let error = state.poison { throw .poisoned(error) }
+        try state.check()
         for item in work.syncs {
           guard var copy = state[item.name], copy.end.durableEnd < item.ends.end else { continue }
           copy.end.durableEnd = item.ends.end
@@ -103,9 +103,7 @@ extension Log {
       try files.withLock { files throws(LogError) in
         if let writing = files.writing { try finish(writing, &files) }
         closeAll(&files)
-        state.withLock { state in
-          if state.nextOrdinal > .zero { state.roll(draw: options.drawNonce) }
-        }
+        state.withLock { $0.isClosed = true }
       }
     }
   }

@@ -104,7 +104,7 @@ extension Log {
     _ drained: Examination, _ writing: SegmentName?
   ) throws(LogError) -> NotDrained? {
     try state.withLock { state throws(LogError) in
-      if let error = state.poison { throw .poisoned(error) }
+      try state.check()
       guard let copy = state[drained.segment] else { throw .unknownSegment(drained.segment) }
       if drained.segment == state.current || drained.segment == writing { return .stillWritten }
       guard drained.complete, copy.isComplete else { return .damageNotHealed }

@@ -6,6 +6,8 @@ public enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A write or sync failed earlier. What was not reported durable may be lost; nothing later will
   /// be reported durable. The node restarts through recovery.
   case poisoned(FileError)
+  /// The log was closed in order; nothing is lost.
+  case closed
   /// No space: the append was refused, or what is buffered stays buffered until space returns.
   case full(Fullness)
   /// Too much waits for the disk; try again when some of it was written.
@@ -32,6 +34,7 @@ public enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case .io(let error): "\(error)"
     case .poisoned(let error):
       "the log stopped after a failed \(error.operation.rawValue) (\(error)); restart to recover"
+    case .closed: "the log was closed"
     case .full(let fullness): "\(fullness)"
     case .bufferFull(let limit): "more than \(limit) bytes wait for the disk"
     case .emptyBatch: "a batch without records"

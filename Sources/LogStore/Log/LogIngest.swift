@@ -38,7 +38,7 @@ extension Log {
     _ name: SegmentName, _ offset: Offset, _ count: Int
   ) throws(IngestError) -> Copy? {
     try state.withLock { state throws(IngestError) in
-      if let error = state.poison { throw .log(.poisoned(error)) }
+      do throws(LogError) { try state.check() } catch { throw .log(error) }
       guard name.log == kind else { throw .log(.unknownSegment(name)) }
       if let record = state.retirements.isRetired(name) { throw .retired(record) }
       let copy = state[name]

@@ -83,7 +83,7 @@ extension Log {
     _ notes: Notes, _ damage: [Note], _ report: RecoveryReport, _ files: inout LogFiles
   ) throws(LogError) {
     var kept = notes
-    damage.forEach { kept.fold($0) }
+    for note in damage { kept.fold(note) }
     let copies = state.withLock { $0.copies }
     var fresh = damage
     for copy in copies where kept.durable[copy.end.name] != copy.end.end {
@@ -92,7 +92,7 @@ extension Log {
       }
       if !isQuarantined { fresh.append(.durable(copy.end.name, end: copy.end.end)) }
     }
-    fresh.forEach { kept.fold($0) }
+    for note in fresh { kept.fold(note) }
     guard files.notes?.isLong == true else {
       keepNotes(fresh, &files)
       return

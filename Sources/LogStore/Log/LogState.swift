@@ -43,6 +43,7 @@ struct LogState: ~Copyable, Sendable {
   var sequence = LogSequence.zero
   var durable = LogSequence.zero
   var poison: FileError?
+  var isClosed = false
   /// The last write found no space; appends outside the reserve are refused until one succeeds.
   var fullness: Fullness?
   /// Damage found at start that a later ingest has to heal, for segments not held at all.
@@ -54,6 +55,12 @@ struct LogState: ~Copyable, Sendable {
     self.previous = previous
     firstSerial = current.serial
     nonces = SplitMix64(seed: nonceSeed)
+  }
+
+  /// Throws if the log takes no more changes.
+  func check() throws(LogError) {
+    if let poison { throw .poisoned(poison) }
+    if isClosed { throw .closed }
   }
 
   // MARK: copies

@@ -12,7 +12,7 @@ extension Log {
   func writeQueue(_ files: inout LogFiles) throws(LogError) -> LogSequence {
     let (taken, current) = try state.withLock {
       state throws(LogError) -> (LogSequence, SegmentName) in
-      if let error = state.poison { throw .poisoned(error) }
+      try state.check()
       files.queue.take(&state.gather)
       return (state.sequence, state.current)
     }
@@ -208,7 +208,7 @@ extension Log {
       if state.withLock({ $0.fullness != nil }) { _ = try writeQueue(&files) }
       guard let name = files.writing, files.queue.isEmpty else { return }
       let isDue = try state.withLock { state throws(LogError) in
-        if let error = state.poison { throw .poisoned(error) }
+        try state.check()
         guard let copy = state[name], state.gather.isEmpty else { return false }
         return copy.end.records == copy.end.durableRecords
           && copy.end.durableRecords > copy.testified

@@ -100,7 +100,8 @@ struct Offer {
         try header.verify(rest, at: place, of: name.nonce)
       } catch { throw .damaged(end: held, error) }
       if !ignoresPlaces {
-        do throws(DecodeFault) { try header.verify(follows: end.chain, records: end.records) } catch {
+        do throws(DecodeFault) { try header.verify(follows: end.chain, records: end.records) } catch
+        {
           // Intact, but of another history than ours: not damage on the way.
           if let held, at == index, case .wrongChain = error { throw .diverged(held) }
           throw .damaged(end: held, error)

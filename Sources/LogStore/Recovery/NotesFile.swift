@@ -64,7 +64,7 @@ struct NotesFile: Sendable {
       let size = min(try fs.size(handle), largest)
       try read(handle, size, log, on: fs, into: &notes)
       file = NotesFile(path: path, handle: handle, end: (size + 63) & ~63)
-    } catch where error.code == missingFile {
+    } catch  where error.code == missingFile {
       file = NotesFile(path: path, handle: try fs.open(path, .create), end: 0)
       try fs.synchronizeDirectory(directory)
     }
@@ -93,7 +93,7 @@ struct NotesFile: Sendable {
     _ notes: Notes, in directory: String, on fs: any FileSystem
   ) throws(FileError) -> NotesFile {
     let fresh = path + ".new"
-    do throws(FileError) { try fs.remove(fresh) } catch where error.code == Self.missingFile {}
+    do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
     var file = NotesFile(path: path, handle: try fs.open(fresh, .create), end: 0)
     try file.append(notes.all, on: fs)
     try fs.synchronize(file.handle)

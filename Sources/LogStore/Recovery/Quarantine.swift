@@ -17,7 +17,8 @@ extension Log {
     try withWindow(scan.name, limit: scan.size) { window throws(LogError) in
       var decoder = PayloadDecoder()
       for item in scan.behind {
-        guard case .frame(let header, let bytes) = try frame(at: item.offset, of: scan.name, &window),
+        guard
+          case .frame(let header, let bytes) = try frame(at: item.offset, of: scan.name, &window),
           let raw = try? decoder.records(of: header, in: bytes), header.count > 0
         else { continue }
         records += Int(header.count)

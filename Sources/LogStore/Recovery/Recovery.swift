@@ -120,12 +120,15 @@ struct Recovery: ~Copyable {
         if reached != until { freshDamage.append(.damaged(scan.name, until: reached)) }
         until = reached
       case .quarantine:
-        until = max(until ?? .zero, Offset(max(believedEnd(scan), scan.behind.last?.header.end ?? 0)))
+        until = max(
+          until ?? .zero, Offset(max(believedEnd(scan), scan.behind.last?.header.end ?? 0)))
         salvage.append(Salvage(scan: scan, index: report.findings.count - 1, until: until ?? .zero))
       case .discard:
         try LogError.io { () throws(FileError) in try fs.remove(scan.path) }
       }
-      if let until, until > Offset(scan.end), decision == .keep { report.unhealed.append(scan.name) }
+      if let until, until > Offset(scan.end), decision == .keep {
+        report.unhealed.append(scan.name)
+      }
       guard decision != .discard, scan.header != nil else { continue }
       copies.append(Copy(end: scan.ends, damagedUntil: until))
     }

@@ -4,18 +4,16 @@ import Synchronization
   import Glibc
 #elseif canImport(Musl)
   import Musl
+#else
+  import Darwin
 #endif
 
-// The thread that makes a log durable. While one sync runs, what is appended gathers for the next: that
-// is group commit. It owns when to commit, by the log's policy; what a commit is, is the log's.
-//
-// A refused commit (full disk) is tried again every `retryDelay`; a poisoned log ends the thread.
+// The thread that makes a log durable. While one sync runs, what is appended gathers for the next:
+// that is group commit. It carries out what Pace says is due; what a commit is, is the log's. A
+// refused commit (full disk) is tried again, a poisoned or closed log ends the thread. Production
+// only: a simulation commits by itself.
 
 public final class LogWriter: Sendable {
-  static let retryDelay: UInt64 = 100_000_000
-  /// DESIGN: a log that was idle for so long testifies its durable end.
-  static let idleDelay: UInt64 = 100_000_000
-
   private let log: Log
   private let policy: SyncPolicy
   private let signal = Signal()
@@ -23,8 +21,9 @@ public final class LogWriter: Sendable {
   private let onCommit: @Sendable () -> Void
   private let thread: Mutex<pthread_t?> = Mutex(nil)
 
-  /// Starts the thread. `onCommit` is called on it after every commit, successful or not: the caller
-  /// asks the log what is durable, full or poisoned.
+  /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called on it after
+  /// every write and commit, successful or not: the caller asks the log what is durable, full or
+  /// poisoned. If the system gives no thread, `wake` commits on its caller's.
   public init(_ log: Log, policy: SyncPolicy, onCommit: @escaping @Sendable () -> Void) {
     self.log = log
     self.policy = policy
@@ -33,9 +32,15 @@ public final class LogWriter: Sendable {
   }
 
   /// Something was appended or ingested.
-  public func wake() { signal.raise() }
+  public func wake() {
+    if thread.withLock({ $0 == nil }) {
+      if !stopping.load(ordering: .acquiring) { act(.commit) }
+      return
+    }
+    signal.raise()
+  }
 
-  /// Commits what is there and ends the thread.
+  /// Commits what is there, testifies it and ends the thread.
   public func stop() {
     stopping.store(true, ordering: .releasing)
     signal.raise()
@@ -43,81 +48,75 @@ public final class LogWriter: Sendable {
       defer { handle = nil }
       return handle
     }
-    if let handle { pthread_join(handle, nil) }
+    if let handle {
+      pthread_join(handle, nil)
+    } else {
+      finish()
+    }
   }
 
   private func start() {
     let body = Unmanaged.passRetained(self)
-    var handle = pthread_t()
-    let code = pthread_create(
-      &handle, nil,
-      { argument in
-        if let argument {
-          Unmanaged<LogWriter>.fromOpaque(argument).takeRetainedValue().run()
-        }
-        return nil
-      }, body.toOpaque())
-    precondition(code == 0, "the system gives no thread for the log: \(errnoText(code))")
+    #if canImport(Darwin)
+      var handle: pthread_t?
+      let code = pthread_create(&handle, nil, { runWriter($0) }, body.toOpaque())
+    #else
+      var handle = pthread_t()
+      let code = pthread_create(
+        &handle, nil, { $0.flatMap { runWriter($0) } }, body.toOpaque())
+    #endif
+    guard code == 0 else {
+      body.release()
+      return
+    }
     thread.withLock { $0 = handle }
   }
 
-  private func run() {
-    var idleAt: UInt64?
-    var retryAt: UInt64?
-    while true {
-      let woken = signal.wait(until: [idleAt, retryAt].compactMap(\.self).min())
-      let isStopping = stopping.load(ordering: .acquiring)
-      if woken, !isStopping { gather() }
-      if woken || retryAt != nil || isStopping {
-        retryAt = nil
-        switch commit() {
-        case .done: idleAt = Signal.now() + Self.idleDelay
-        case .refused: retryAt = Signal.now() + Self.retryDelay
-        case .ended: return
+  fileprivate func run() {
+    var pace = Pace(policy)
+    while !stopping.load(ordering: .acquiring) {
+      switch pace.due(at: Signal.now()) {
+      case .wait(let until):
+        if signal.wait(until: until) { pace.woken(at: Signal.now()) }
+      case let due:
+        let ending = act(due)
+        if ending == .ended { return }
+        if due == .commit {
+          pace.committed(at: Signal.now(), refused: ending == .refused)
         }
-      } else if idleAt != nil {
-        idleAt = nil
-        testify()
-      }
-      if isStopping {
-        testify()
-        return
       }
     }
+    finish()
   }
 
-  /// Lets company arrive, as far as the policy says.
-  private func gather() {
-    switch policy {
-    case .always, .never: return
-    case .group(let maxDelay): pause(maxDelay)
-    case .interval(let span): pause(span)
-    }
-  }
-
-  private func pause(_ span: Duration) {
-    guard span > .zero else { return }
-    let (seconds, attoseconds) = span.components
-    let until = Signal.now() + UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
-    while !stopping.load(ordering: .acquiring), signal.wait(until: until) {}
+  private func finish() {
+    guard act(.commit) != .ended else { return }
+    act(.testify)
   }
 
   private enum Ending { case done, refused, ended }
 
-  private func commit() -> Ending {
+  @discardableResult
+  private func act(_ due: Pace.Due) -> Ending {
     defer { onCommit() }
     do throws(LogError) {
-      try log.commit()
+      switch due {
+      case .commit: try log.commit()
+      case .write: try log.write()
+      case .testify: try log.idle()
+      case .wait: break
+      }
       return .done
     } catch {
-      if case .poisoned = error { return .ended }
-      return .refused
+      switch error {
+      case .poisoned, .closed: return .ended
+      default: return .refused
+      }
     }
   }
+}
 
-  private func testify() {
-    do throws(LogError) { try log.idle() } catch {
-      // The testimony is a hint; what went wrong shows at the next commit.
-    }
-  }
+private func runWriter(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+  Unmanaged<LogWriter>.fromOpaque(argument).takeRetainedValue().run()
+  return nil
 }

@@ -4,10 +4,10 @@
   import Musl
 #endif
 
-// A flag that one thread raises and another waits for, with a deadline on the monotonic clock. It is
-// what Synchronization's Mutex lacks: a condition variable. Raised twice before it is seen, it is seen
-// once.
-package final class Signal: @unchecked Sendable {  // proof: `raised` is read and written under mutex
+// A flag that one thread raises and another waits for, with a deadline on the monotonic clock. It
+// is what Synchronization's Mutex lacks: a condition variable. Raised twice before it is seen, it
+// is seen once.
+package final class Signal: @unchecked Sendable {  // proof: `raised` is used under mutex only
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var raised = false
@@ -35,8 +35,8 @@ package final class Signal: @unchecked Sendable {  // proof: `raised` is read an
     pthread_mutex_unlock(mutex)
   }
 
-  /// Waits until it is raised and lowers it; false if `nanoseconds` of the monotonic clock (nil: never)
-  /// came first.
+  /// Waits until it is raised and lowers it; false if `nanoseconds` of the monotonic clock came
+  /// first (nil: never).
   package func wait(until nanoseconds: UInt64?) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

@@ -102,9 +102,12 @@ struct IngestTests {
     let log = try openLog(disk).log
     try commitEach(log, [record(1)])
     let name = log.openSegment
-    let twin = try openLog(disk.killImage(), options: smallOptions {
-      $0.plantedBugs = .restartAppendsToLastSegment
-    }).log
+    let twin = try openLog(
+      disk.killImage(),
+      options: smallOptions {
+        $0.plantedBugs = .restartAppendsToLastSegment
+      }
+    ).log
     #expect(twin.openSegment == name)
     try commitEach(twin, [record(2)])
     let bytes = try twin.read(name, from: .zero, maxBytes: 1 << 20)

@@ -45,7 +45,9 @@ func openLog(
 
 func record(_ number: Int, size: Int = 40) -> Record {
   var payload = [UInt8](repeating: UInt8(truncatingIfNeeded: number &* 31 &+ 7), count: size)
-  for index in 0..<min(8, size) { payload[index] = UInt8(truncatingIfNeeded: number >> (8 * index)) }
+  for index in 0..<min(8, size) {
+    payload[index] = UInt8(truncatingIfNeeded: number >> (8 * index))
+  }
   return Record(kind: RecordKind(UInt16(20 + number % 5)), payload: payload)
 }
 

@@ -52,7 +52,8 @@ struct RoundTripTests {
   @Test func compressedFramesAreSmallerAndIncompressibleOnesAreRaw() throws {
     for codec in [Codec.lz4, .zlib] {
       let fixture = try openLog(SimulatedDisk(), options: smallOptions { $0.codec = codec })
-      try fixture.log.append(Record(kind: RecordKind(16), payload: .init(repeating: 7, count: 5000)))
+      try fixture.log.append(
+        Record(kind: RecordKind(16), payload: .init(repeating: 7, count: 5000)))
       try fixture.log.commit()
       let compressed = try #require(fixture.log.vector().first).end.value
       #expect(compressed < 500)
