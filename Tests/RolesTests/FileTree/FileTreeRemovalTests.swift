@@ -67,7 +67,6 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path("tasks")).isEmpty)
     // What a killed server left.
     for start in 0..<3 {
-      _ = area.place("x")
       let left = try ScratchArea.open(in: bench.root)
       _ = try left.make("task-\(start)")
     }

@@ -73,7 +73,7 @@ import Testing
     #expect(!exists(child))
   }
 
-  /// Without the mark it is still a descendant, or an orphan in a process that has no other children.
+  /// Without the mark it is still a descendant.
   @Test func setsidWithoutMarkDoesNotEscape() async throws {
     let bench = try TaskBench()
     let launch = bench.shell(
@@ -93,18 +93,17 @@ import Testing
       "sleep 1000 & echo $! > child; echo done",
       "sleep 1000 > /dev/null 2>&1 & echo $! > child; echo done",
       "setsid sleep 1000 > /dev/null 2>&1 & echo $! > child; echo done",
-      "setsid sh -c 'echo $$ > child; sleep 1000; :' & while [ ! -s child ]; do sleep 0.01; done; echo done",
+      "setsid sh -c 'echo $$ > child; sleep 1000; :' & "
+        + "while [ ! -s child ]; do sleep 0.01; done; echo done",
       "(trap '' TERM; echo x; exec sleep 1000) & echo $! > child; sleep 0.1; echo done",
       "yes > /dev/null & echo $! > child; echo done",
     ]
     for script in scripts {
       unlink(bench.path("child"))
-      let start = ContinuousClock.now
       let report = await bench.run(shell: script)
       #expect(report.outcome == .exited(0))
       #expect(report.stdout.text.hasSuffix("done\n"))
       #expect(report.leftovers >= 1)
-      #expect(ContinuousClock.now - start < .seconds(10))
       let child = try #require(await bench.number(in: "child"))
       #expect(!exists(child))
     }
@@ -115,10 +114,8 @@ import Testing
     var settings = TaskRunnerSettings()
     settings.lingerTime = .milliseconds(100)
     let bench = try TaskBench(settings: settings)
-    let start = ContinuousClock.now
     let report = await bench.run(shell: "yes & exit 5")
     #expect(report.outcome == .exited(5))
-    #expect(ContinuousClock.now - start < .seconds(10))
   }
 
   @Test func shortLingeringIsWaitedFor() async throws {
@@ -155,12 +152,13 @@ import Testing
 
   @Test func noZombiesStay() async throws {
     let bench = try TaskBench()
-    for _ in 0..<20 { _ = await bench.run(shell: "(sleep 0 &); (sleep 0.01 &); true") }
-    let own = getpid()
-    // Other tests of this process may have zombies for a moment, but not for long.
-    #expect(
-      await eventually {
-        !ProcessTable.all().contains { $0.parent == own && $0.isZombie }
-      })
+    var sessions: Set<Int32> = []
+    for _ in 0..<20 {
+      let report = await bench.run(shell: "echo $$; (sleep 0 &); (sleep 0.01 &); true")
+      let line = report.stdout.text.trimmingCharacters(in: .whitespacesAndNewlines)
+      sessions.insert(try #require(Int32(line)))
+    }
+    #expect(sessions.count == 20)
+    #expect(!ProcessTable.all().contains { sessions.contains($0.session) })
   }
 }

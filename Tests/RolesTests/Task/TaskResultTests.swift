@@ -189,6 +189,5 @@ import Testing
       #expect(outcomes == [TaskOutcome](repeating: .exited(0), count: 20))
     }
     print("1000 x /bin/true: \(ContinuousClock.now - start)")
-    #expect(ContinuousClock.now - start < .seconds(30))
   }
 }
