@@ -1,6 +1,6 @@
-// clone(CLONE_VM | CLONE_VFORK): the child borrows the parent's memory on a stack of its own, so that
-// the cost doesn't grow with the parent, and reports a failure by writing to that memory. It calls
-// nothing but thin system call wrappers.
+// clone(CLONE_VM | CLONE_VFORK): the child borrows the parent's memory on a stack of its own, so
+// that the cost doesn't grow with the parent, and reports a failure by writing to that memory. It
+// calls nothing but thin system call wrappers.
 #define _GNU_SOURCE
 #include "CSpawn.h"
 
@@ -47,7 +47,8 @@ static int fail(struct child *child, int step) {
 // Handlers of the parent must not run in the child, and what the parent ignores must not stay
 // ignored: an ignored SIGPIPE survives exec.
 static void reset_signals(void) {
-  // The kernel's own structure: glibc refuses to touch 32 and 33, which may be ignored just the same.
+  // The kernel's own structure: glibc refuses to touch 32 and 33, which may be ignored just the
+  // same.
   struct {
     void (*handler)(int);
     unsigned long flags;
@@ -139,7 +140,8 @@ struct rpcv_spawned rpcv_spawn(const struct rpcv_command *spawn) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  pid_t pid = clone(run, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &pidfd);
+  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  pid_t pid = clone(run, stack + size, flags, &child, &pidfd);
   int code = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   munmap(stack, size);

@@ -39,8 +39,8 @@ struct rpcv_spawned {
 };
 
 // Starts a process: a session and process group of its own, only descriptors 0 to 2, default signal
-// dispositions, an empty mask, no core file, and death by SIGKILL when the *thread* that called this
-// ends. Returns when the child has exec'ed or failed; a failed child is reaped already.
+// dispositions, an empty mask, no core file, and death by SIGKILL when the *thread* that called
+// this ends. Returns when the child has exec'ed or failed; a failed child is reaped already.
 struct rpcv_spawned rpcv_spawn(const struct rpcv_command *spawn);
 
 // Descendants that lose their parent become children of this process. 0 or errno.

@@ -23,8 +23,8 @@ enum DirectoryAccess {
     return descriptor
   }
 
-  /// Names in the directory, without . and .., sorted by bytes; at most `limit` of them, then unsorted
-  /// in the sense that others may come before.
+  /// Names in the directory, without . and .., sorted by bytes; at most `limit` of them, then
+  /// unsorted in the sense that others may come before.
   static func names(_ directory: Int32, limit: Int = .max) throws(SystemFailure) -> [[UInt8]] {
     let copy = dup(directory)
     guard copy >= 0 else { throw SystemFailure("read a directory") }

@@ -1,5 +1,5 @@
-// Removes whatever a task left: any depth, any mode, any number of names, in bounded memory and with
-// few descriptors. Links are removed, never followed.
+// Removes whatever a task left: any depth, any mode, any number of names, in bounded memory and
+// with few descriptors. Links are removed, never followed.
 
 #if canImport(Glibc)
   import Glibc

@@ -8,7 +8,8 @@
 
 public struct TreeSnapshot: Sendable {
   /// Whatever a change of an entry changes. The kernel's change time can't be set by a task; on old
-  /// kernels it has the grain of a tick, so unpacked files are given a modification time of long ago.
+  /// kernels it has the grain of a tick, so unpacked files are given a modification time of long
+  /// ago.
   private struct Stamp: Hashable {
     var mode: UInt32
     var inode: UInt64

@@ -66,8 +66,8 @@ public final class OrphanRegistry: Sendable {
     free.withLock { $0.unused.append(slot) }
   }
 
-  /// A slot is a line padded with spaces. A failure costs the memory of one task, so it is no reason
-  /// not to run it: the mark in the environment finds all but those who hide.
+  /// A slot is a line padded with spaces. A failure costs the memory of one task, so it is no
+  /// reason not to run it: the mark in the environment finds all but those who hide.
   private func write(_ text: String, slot: Int) {
     var line = Array(text.utf8.prefix(Self.slotSize - 1))
     line += [UInt8](repeating: UInt8(ascii: " "), count: Self.slotSize - 1 - line.count)

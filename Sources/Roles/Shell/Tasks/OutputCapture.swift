@@ -1,8 +1,9 @@
 // One output stream of a task: a pipe's reading end, what came through it in memory, and beyond a
 // limit in a file. Bounded memory, whatever comes.
 //
-// Why a pipe and not a file: what a task reopens by name (`> /dev/stderr`) truncates a file, a daemon
-// that keeps stdout open is seen, and a limit can be kept. It costs 10 us a task more than nothing.
+// Why a pipe and not a file: what a task reopens by name (`> /dev/stderr`) truncates a file, a
+// daemon that keeps stdout open is seen, and a limit can be kept. It costs 10 us a task more than
+// nothing.
 
 import CSpawn
 

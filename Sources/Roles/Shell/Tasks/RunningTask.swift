@@ -35,8 +35,8 @@ final class RunningTask {
   var ended: Instant?
   /// Others of it may end without a sign: then it is looked for them.
   var nextLook = Instant.distantFuture
-  /// Others of it that were ever found, with their start, for a pid may be given away: they are ours
-  /// to kill and to reap.
+  /// Others of it that were ever found, with their start, for a pid may be given away: they are
+  /// ours to kill and to reap.
   var members: [Int32: UInt64] = [:]
   /// Those of them that had to be killed after the first one ended.
   var leftovers: Set<Int32> = []

@@ -1,6 +1,6 @@
 // Which processes belong to which task, beyond the first one: those of its session or group, those
-// that bear its mark, and the descendants of all these. Orphans of tasks become our children, for we
-// are a subreaper.
+// that bear its mark, and the descendants of all these. Orphans of tasks become our children, for
+// we are a subreaper.
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
-// The end of a task on the runner's thread: from the first sign (exit, limit, cancel) to the report,
-// through every way in which processes refuse to go.
+// The end of a task on the runner's thread: from the first sign (exit, limit, cancel) to the
+// report, through every way in which processes refuse to go.
 
 import CSpawn
 import ReplicationCore
@@ -163,8 +163,8 @@ extension TaskRunnerLoop {
         ? .failed(TaskFailure(.memoryLimit, "the machine ran out of memory"))
         : .failed(TaskFailure(.killed, "the task was killed (SIGKILL) by another process"))
     case SIGTERM, SIGINT, SIGHUP, SIGPWR:
-      // What an operator or a shutdown sends. Taken for a result, an interrupted task would count as
-      // done; taken for a failure, a task that does this to itself is tried again, a few times.
+      // What an operator or a shutdown sends. Taken for a result, an interrupted task would count
+      // as done; taken for a failure, a task that does this to itself is tried again, a few times.
       return .failed(TaskFailure(.killed, "the task was ended from outside by signal \(signal)"))
     case SIGXFSZ where task.limits.fileSize != nil:
       return .failed(TaskFailure(.diskFull, "the task wrote a file over its size limit"))

@@ -4,7 +4,8 @@
 public struct TaskLaunch: Sendable {
   /// Letters, digits, `-`, `_` and `.`; up to 80. Unique among the running tasks.
   public var id: String
-  /// Program first; any bytes but NUL. A name without `/` is looked for on the PATH of `environment`.
+  /// Program first; any bytes but NUL. A name without `/` is looked for on the PATH of
+  /// `environment`.
   public var arguments: [[UInt8]]
   /// All of it: nothing is inherited. RPCV_TASK and RPCV_RUN are added.
   public var environment: [TaskVariable]

@@ -12,8 +12,8 @@ import Synchronization
 #endif
 
 /// One thread starts, watches and ends all tasks: the signal at the parent's death is bound to the
-/// thread that spawned. Every method may be called from any thread; completions come on the runner's
-/// thread and must hand over and return.
+/// thread that spawned. Every method may be called from any thread; completions come on the
+/// runner's thread and must hand over and return.
 public final class TaskRunner: Sendable {
   private let mailbox: RunnerMailbox
   private let thread: OwnThread
@@ -41,12 +41,12 @@ public final class TaskRunner: Sendable {
     completion(.notStarted(launch.id, TaskFailure(.cancelled, "the task runner was stopped")))
   }
 
-  /// Ends the task and all its processes: SIGTERM, and SIGKILL after `termTime`. Its report follows,
-  /// as a failure with reason `cancelled`; a task that has just completed is left alone.
+  /// Ends the task and all its processes: SIGTERM, and SIGKILL after `termTime`. Its report
+  /// follows, as a failure with reason `cancelled`; a task that has just completed is left alone.
   public func kill(_ id: String) { _ = mailbox.send(.kill(id)) }
 
-  /// Kills what runs, at once and without asking, reports it and returns when nothing lives any more.
-  /// Not from a completion.
+  /// Kills what runs, at once and without asking, reports it and returns when nothing lives any
+  /// more. Not from a completion.
   public func stop() {
     guard mailbox.send(.stop) else { return }
     thread.join()
