@@ -13,7 +13,6 @@ let package = Package(
   products: [
     .library(name: "LogStore", targets: ["LogStore"]),
     .executable(name: "rpcv", targets: ["rpcv"]),
-    .executable(name: "rpcv-logdump", targets: ["rpcv-logdump"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -79,11 +78,6 @@ let package = Package(
       path: "Sources/Roles/Shell",
       swiftSettings: strict),
 
-    .target(
-      name: "Simulator",
-      dependencies: ["RolesNode"],
-      path: "Sources/Tools/Simulator",
-      swiftSettings: strict),
     .executableTarget(
       name: "rpcv",
       dependencies: [
@@ -91,14 +85,6 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Tools/rpcv",
-      swiftSettings: strict),
-    .executableTarget(
-      name: "rpcv-logdump",
-      dependencies: [
-        "RolesCore",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      path: "Sources/Tools/rpcv-logdump",
       swiftSettings: strict),
 
     .testTarget(name: "LogStoreTests", dependencies: ["LogStore"], swiftSettings: strict),
@@ -125,12 +111,8 @@ let package = Package(
       ]),
     .testTarget(
       name: "ToolsTests",
-      dependencies: ["rpcv", "rpcv-logdump"],
+      dependencies: ["rpcv"],
       swiftSettings: strict),
-    .testTarget(
-      name: "SimulationTests", dependencies: ["Simulator"], swiftSettings: strict),
-    .testTarget(
-      name: "EndToEndTests", dependencies: ["RolesCore"], swiftSettings: strict),
     .testTarget(name: "StyleTests", swiftSettings: strict),
   ]
 )
