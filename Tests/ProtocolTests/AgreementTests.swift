@@ -4,8 +4,8 @@ import Testing
 
 @testable import RolesCore
 
-// The hand-written codecs and the code generated from the .proto files say the same: so other languages
-// can talk to us, and nobody changes one without the other.
+// The hand-written codecs and the code generated from the .proto files say the same: so other
+// languages can talk to us, and nobody changes one without the other.
 
 @Suite struct AgreementTests {
   @Test(arguments: Codec.all.indices)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import RolesCore
 
-// F15 and B18: whatever bytes arrive, a codec answers with a value or a typed error, in memory bounded
-// by what arrived. The generated code is the reference for what may be taken at all.
+// F15 and B18: whatever bytes arrive, a codec answers with a value or a typed error, in memory
+// bounded by what arrived. The generated code is the reference for what may be taken at all.
 
 @Suite struct HostileBytesTests {
   @Test(arguments: Codec.all.indices)

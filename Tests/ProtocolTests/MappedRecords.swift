@@ -4,8 +4,8 @@ import SwiftProtobuf
 
 @testable import RolesCore
 
-// Our values as values of the generated types, field by field: the second opinion on what each codec
-// means.
+// Our values as values of the generated types, field by field: the second opinion on what each
+// codec means.
 
 extension ID128 {
   var data: Data {

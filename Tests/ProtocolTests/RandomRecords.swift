@@ -3,8 +3,8 @@ import ReplicationCore
 
 @testable import RolesCore
 
-// Random values of everything that stands in a record. Numbers are drawn at the boundaries of varints,
-// texts with and without letters beyond ASCII, lists often empty.
+// Random values of everything that stands in a record. Numbers are drawn at the boundaries of
+// varints, texts with and without letters beyond ASCII, lists often empty.
 
 struct Random {
   var dice: Dice

@@ -4,8 +4,8 @@ import Testing
 
 @testable import RolesCore
 
-// Interval sets beside plain sets of numbers, at every boundary that a small space has, and at the ends
-// of the counters.
+// Interval sets beside plain sets of numbers, at every boundary that a small space has, and at the
+// ends of the counters.
 
 private func range(_ first: UInt64, _ last: UInt64) -> ClosedRange<CallCounter> {
   CallCounter(first)...CallCounter(last)

@@ -3,8 +3,8 @@ import ReplicationCore
 
 @testable import RolesCore
 
-// The ledger's table written down a second time, slowly: every question is answered from the whole set
-// of records. What Ledger says incrementally must be what this says.
+// The ledger's table written down a second time, slowly: every question is answered from the whole
+// set of records. What Ledger says incrementally must be what this says.
 
 struct LedgerModel {
   private(set) var records: Set<Record> = []

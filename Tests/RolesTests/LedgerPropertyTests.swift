@@ -33,8 +33,8 @@ private func orderMatters(_ world: inout LedgerWorld, bugs: LedgerBugs) -> Strin
   return nil
 }
 
-/// Nodes that each drop what is dead for ever whenever they like, and tell each other what they have
-/// left, end up with what a node knows that never dropped anything.
+/// Nodes that each drop what is dead for ever whenever they like, and tell each other what they
+/// have left, end up with what a node knows that never dropped anything.
 private func droppingMatters(_ world: inout LedgerWorld, bugs: LedgerBugs) -> String? {
   var all = Ledger(plantedBugs: bugs)
   var stores: [Set<Record>] = [[], [], []]

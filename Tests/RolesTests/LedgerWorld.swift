@@ -3,9 +3,9 @@ import ReplicationCore
 
 @testable import RolesCore
 
-// Random facts about few calls, tasks, sessions and nodes, so that they collide: same task under two
-// calls, two digests of a counter, two records that say one fact in other bytes, records that can't be
-// read. Everything follows from the seed.
+// Random facts about few calls, tasks, sessions and nodes, so that they collide: same task under
+// two calls, two digests of a counter, two records that say one fact in other bytes, records that
+// can't be read. Everything follows from the seed.
 
 struct LedgerWorld {
   var dice: Dice

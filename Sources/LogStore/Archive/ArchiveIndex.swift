@@ -1,5 +1,5 @@
-/// From hashes to positions, and who is pinned. A chunk may stand in several segments; the first known
-/// place is used and the others are kept for the day when that one is drained.
+/// From hashes to positions, and who is pinned. A chunk may stand in several segments; the first
+/// known place is used and the others are kept for the day when that one is drained.
 struct ArchiveIndex: Sendable {
   struct Place: Hashable, Sendable {
     var position: Position

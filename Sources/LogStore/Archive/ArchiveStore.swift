@@ -1,9 +1,9 @@
 import Synchronization
 
 // Contents named by their SHA-256, as chunk and manifest records in a log of their own: the same
-// checksums, recovery, shipping and retirement as facts. It owns the index from hashes to positions and
-// the pins; it promises that a chunk given away is what its hash says, and that put twice is stored
-// once. What an archive is for, and whether a fact still names it, is the layer above's.
+// checksums, recovery, shipping and retirement as facts. It owns the index from hashes to positions
+// and the pins; it promises that a chunk given away is what its hash says, and that put twice is
+// stored once. What an archive is for, and whether a fact still names it, is the layer above's.
 
 public final class ArchiveStore: Sendable {
   public let log: Log
@@ -52,8 +52,8 @@ public final class ArchiveStore: Sendable {
 
   // MARK: putting
 
-  /// Takes note of an archive that somebody has, and pins what is held of it until `orphanAge` after
-  /// `now` (nanoseconds of this process). Returns what is missing.
+  /// Takes note of an archive that somebody has, and pins what is held of it until `orphanAge`
+  /// after `now` (nanoseconds of this process). Returns what is missing.
   public func offered(_ manifest: ArchiveManifest, at now: UInt64) throws(LogError) -> [UInt64] {
     guard manifest.isSound else { throw .badArchive(manifest.id, .unsoundManifest) }
     let isNew = state.withLock { index in
@@ -142,8 +142,8 @@ public final class ArchiveStore: Sendable {
     state.withLock { $0.unpin(olderThan: age, at: now) }
   }
 
-  /// Whether a record of the archive log can go: of an archive that no live fact names and that is not
-  /// pinned. `isNamed` is asked for archive ids.
+  /// Whether a record of the archive log can go: of an archive that no live fact names and that is
+  /// not pinned. `isNamed` is asked for archive ids.
   public func isDead(
     _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, isNamed: (Hash256) -> Bool
   ) -> Bool {

@@ -1,6 +1,6 @@
-/// Puts content whose hash is not known yet: takes bytes as they come, stores full chunks, and names the
-/// whole at the end. Holds one chunk in memory. A writer that is dropped leaves chunks that no manifest
-/// names; the drain removes them.
+/// Puts content whose hash is not known yet: takes bytes as they come, stores full chunks, and
+/// names the whole at the end. Holds one chunk in memory. A writer that is dropped leaves chunks
+/// that no manifest names; the drain removes them.
 public struct ArchiveWriter: Sendable {
   private let store: ArchiveStore
   private var hash = RunningHash()

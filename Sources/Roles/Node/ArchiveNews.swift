@@ -2,8 +2,8 @@ import LogStore
 import RolesCore
 
 // What is told of archives as they become held, durable and safe: to the coordinator core for those
-// that it asked about, and to offers that wait until the archive is durable. It owns who waits; what
-// is held is the store's.
+// that it asked about, and to offers that wait until the archive is durable. It owns who waits;
+// what is held is the store's.
 
 struct ArchiveNews: Sendable {
   /// What the coordinator was last told of each archive that it asked about.

@@ -2,10 +2,10 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// Archives between this node and others, chunk by chunk. It owns which transfers are under way, their
-// windows and retries; it may not know why an archive is wanted, nor where its chunks are stored: both
-// are told by events and asked for by steps. Every transfer is resumable: who has a chunk is asked, not
-// remembered.
+// Archives between this node and others, chunk by chunk. It owns which transfers are under way,
+// their windows and retries; it may not know why an archive is wanted, nor where its chunks are
+// stored: both are told by events and asked for by steps. Every transfer is resumable: who has a
+// chunk is asked, not remembered.
 
 /// Who wants an archive moved, and is told of the end.
 enum TransferOwner: UInt8, Hashable, Comparable, Sendable {
@@ -98,7 +98,8 @@ struct ArchiveTransfers: Sendable {
     ]
   }
 
-  /// Fetches from the first of `addresses` that has it, in turn. `held` is what the store has of it.
+  /// Fetches from the first of `addresses` that has it, in turn. `held` is what the store has of
+  /// it.
   mutating func download(
     _ archive: ArchiveID, from addresses: [String], for owner: TransferOwner, givesUp: Bool
   ) -> [TransferStep] {

@@ -2,8 +2,8 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// Requests and answers between this node and others. A request to this node's own address goes to its
-// own cores without being encoded; every other one leaves as bytes.
+// Requests and answers between this node and others. A request to this node's own address goes to
+// its own cores without being encoded; every other one leaves as bytes.
 
 extension NodeEngine {
   /// Whether an address means this process.

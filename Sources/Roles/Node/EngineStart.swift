@@ -2,7 +2,8 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// From a directory to a running engine: identity, recovery, and the recovered facts told to the cores.
+// From a directory to a running engine: identity, recovery, and the recovered facts told to the
+// cores.
 
 extension NodeEngine {
   /// A fold at the start hands over so many records at a time.

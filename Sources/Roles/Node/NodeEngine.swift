@@ -3,8 +3,8 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// Binds the cores of one process to its logs. It owns the order in which cores hear of things: what a
-// core emits is carried out at once, facts come back to every core before anything else does, and
+// Binds the cores of one process to its logs. It owns the order in which cores hear of things: what
+// a core emits is carried out at once, facts come back to every core before anything else does, and
 // requests to this very process never leave it. It promises to be a pure function of its inputs and
 // its disk; it may not know clocks, sockets, threads or processes. The simulator and the production
 // shell drive exactly this.

@@ -2,8 +2,8 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// What goes into and comes out of a NodeEngine. The production shell and the simulator carry out the
-// same outputs and feed the same inputs; nothing else crosses the line.
+// What goes into and comes out of a NodeEngine. The production shell and the simulator carry out
+// the same outputs and feed the same inputs; nothing else crosses the line.
 
 /// Names a request that came over the network until it is answered or its connection goes.
 public struct IncomingToken: Hashable, Comparable, Sendable {

@@ -5,7 +5,8 @@ import Testing
 
 /// n coordinators in one thread and virtual time: replication cores over fake logs, and a network
 /// that loses, doubles, delays, damages and reorders messages. Everything follows from one seed.
-/// Every message passes through its codec; every ingest is compared with what the writer wrote (I2).
+/// Every message passes through its codec; every ingest is compared with what the writer wrote
+/// (I2).
 struct Grid {
   struct Faults {
     var loss = 0.0

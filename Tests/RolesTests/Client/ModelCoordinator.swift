@@ -3,8 +3,8 @@ import ReplicationCore
 
 @testable import RolesCore
 
-/// A coordinator as a client sees it, in its simplest form: sets of records that are durable at once.
-/// It judges what a client may send, and answers as calls.proto demands.
+/// A coordinator as a client sees it, in its simplest form: sets of records that are durable at
+/// once. It judges what a client may send, and answers as calls.proto demands.
 struct ModelCoordinator {
   var submitted: [CallCounter: [Digest: Record]] = [:]
   var collected: [CallCounter: Hash256] = [:]

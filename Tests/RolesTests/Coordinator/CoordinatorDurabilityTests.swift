@@ -4,7 +4,8 @@ import Testing
 
 @testable import RolesCore
 
-/// The rows of DESIGN's durability table that are the coordinator's (I7): nothing is said too early.
+/// The rows of DESIGN's durability table that are the coordinator's (I7): nothing is said too
+/// early.
 @Suite struct CoordinatorDurabilityTests {
   static let twoListed = RingView(
     position: 0, size: 2, listed: 2,

@@ -1,6 +1,6 @@
-/// When a peer that was asked does not answer: a suspicion, never a fact, always revocable. Peers are
-/// routes (addresses). Only who is asked can be suspected, and only an answer counts as a sign of
-/// life: what a peer says on its own does not prove that it hears us.
+/// When a peer that was asked does not answer: a suspicion, never a fact, always revocable. Peers
+/// are routes (addresses). Only who is asked can be suspected, and only an answer counts as a sign
+/// of life: what a peer says on its own does not prove that it hears us.
 public struct FaultDetector: Sendable {
   /// How long an asked peer may stay silent.
   public var timeout: Duration

@@ -1,8 +1,8 @@
 import LogStore
 
 /// The known coordinators: addresses from lists, from peers' lists and from who speaks to us, and
-/// what answered there. Addresses are hints, the node that answers is the identity; an address where
-/// this node answers itself is an alias. It knows nothing of suspicion. Bounded.
+/// what answered there. Addresses are hints, the node that answers is the identity; an address
+/// where this node answers itself is an alias. It knows nothing of suspicion. Bounded.
 public struct Membership: Sendable {
   public struct Entry: Hashable, Sendable {
     public var address: String

@@ -23,7 +23,8 @@ public struct RingMember: Hashable, Sendable {
 }
 
 /// The unsuspected coordinators in their common order, this node among them, closed to a ring. A
-/// function of membership and suspicions: no agreement, and two nodes may see two rings for a while.
+/// function of membership and suspicions: no agreement, and two nodes may see two rings for a
+/// while.
 public struct Ring: Hashable, Sendable {
   /// Sorted by (address, node); this node is always in it.
   public private(set) var members: [RingMember]

@@ -22,7 +22,8 @@ struct PeerView: Sendable {
 
   func end(of name: SegmentName) -> Offset { held[name]?.end ?? .zero }
 
-  /// Its own segments come from it to us. Only an older one of which it has lost the tail goes back.
+  /// Its own segments come from it to us. Only an older one of which it has lost the tail goes
+  /// back.
   func mayLack(_ name: SegmentName) -> Bool {
     if refused.contains(name) || name.log == .archives && !takesArchives { return false }
     guard name.node == peer.node else { return true }

@@ -1,7 +1,7 @@
 import LogStore
 
-/// What is to be fetched and from where: a worklist rebuilt by every Sync, and the few segments that
-/// are being fetched. It owns order and bounds and knows nothing of messages.
+/// What is to be fetched and from where: a worklist rebuilt by every Sync, and the few segments
+/// that are being fetched. It owns order and bounds and knows nothing of messages.
 struct Pulls: Sendable {
   struct Pull: Sendable {
     var route: String

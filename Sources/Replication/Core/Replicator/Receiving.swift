@@ -1,7 +1,7 @@
 import LogStore
 
-// What peers ship to this node and fetch from it. A shipped piece is answered when it is durable, or
-// after `acknowledgementDelay`, or at once if its sender has more of the segment to send: so the
+// What peers ship to this node and fetch from it. A shipped piece is answered when it is durable,
+// or after `acknowledgementDelay`, or at once if its sender has more of the segment to send: so the
 // last piece of a burst tells the sender what is safe one commit and one round trip after it was
 // written, and a long transfer is not slowed to the pace of the disk's syncs.
 

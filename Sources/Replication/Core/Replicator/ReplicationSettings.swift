@@ -14,7 +14,8 @@ public struct ReplicationSettings: Sendable {
 
   /// One piece; a single frame may be larger.
   public var chunkLimit = 1 << 20
-  /// Bytes under way to the successor, and as many under way here by fetching; one frame may exceed it.
+  /// Bytes under way to the successor, and as many under way here by fetching; one frame may exceed
+  /// it.
   public var windowLimit = 4 << 20
   /// A slow path shrinks the window down to this.
   public var windowFloor = 64 << 10

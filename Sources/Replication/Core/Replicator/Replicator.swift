@@ -1,12 +1,13 @@
 import LogStore
 
 /// Replication between coordinators as a value: vectors, ring, shipping, pulling, suspicion. Events
-/// in, directives out; no clock, no I/O. It knows how far each segment reaches here and there, never
-/// what stands in it. All that it knows of peers is learned anew after a restart of either side; what
-/// must survive stands in the log. Every table, queue and window is bounded by the settings.
+/// in, directives out; no clock, no I/O. It knows how far each segment reaches here and there,
+/// never what stands in it. All that it knows of peers is learned anew after a restart of either
+/// side; what must survive stands in the log. Every table, queue and window is bounded by the
+/// settings.
 ///
-/// The concerns are in extensions: Syncing (vectors), Shipping, Receiving, Pulling, Probing (ring and
-/// suspicion), Identity.
+/// The concerns are in extensions: Syncing (vectors), Shipping, Receiving, Pulling, Probing (ring
+/// and suspicion), Identity.
 public struct Replicator: Sendable {
   public let settings: ReplicationSettings
   public let local: PeerInfo

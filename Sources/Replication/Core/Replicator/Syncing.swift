@@ -172,7 +172,8 @@ extension Replicator {
     if theirs.omitted.isEmpty && catchUp.took(peer, missing: missing) { emit(.caughtUp) }
   }
 
-  /// How many heartbeats a surplus waits for the predecessor; of a periodic one, two of its periods.
+  /// How many heartbeats a surplus waits for the predecessor; of a periodic one, two of its
+  /// periods.
   private var patience: Int {
     guard let every = settings.shipEvery else { return settings.surplusPatience }
     let periods = every.wholeNanoseconds / max(1, settings.heartbeatPeriod.wholeNanoseconds)

@@ -1,7 +1,7 @@
 import LogStore
 
-/// The 64-bit hash by which two holders compare what they have of an owner; wire.proto tells it step
-/// by step. It guards against accident, not against an adversary, who could lie anyway.
+/// The 64-bit hash by which two holders compare what they have of an owner; wire.proto tells it
+/// step by step. It guards against accident, not against an adversary, who could lie anyway.
 struct VectorDigest: Sendable {
   private(set) var value: UInt64 = 0
 

@@ -1,6 +1,6 @@
 // Submit: the k-th submit of a run is call k. What an earlier run logged, or a coordinator knows,
-// under that number is the call, if the digest is the same; else the program has changed and nothing
-// is submitted any more. Returns wait in the gate as the strategy demands.
+// under that number is the call, if the digest is the same; else the program has changed and
+// nothing is submitted any more. Returns wait in the gate as the strategy demands.
 
 import LogStore
 import ReplicationCore

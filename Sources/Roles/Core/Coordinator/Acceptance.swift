@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// A client's records: which are appended, which are held already, which are refused. Submissions leave
-// no gap in a session's counters; what is released or dead for ever is simply counted. Nothing is
-// answered here: the request goes on when all of it is durable.
+// A client's records: which are appended, which are held already, which are refused. Submissions
+// leave no gap in a session's counters; what is released or dead for ever is simply counted.
+// Nothing is answered here: the request goes on when all of it is durable.
 
 /// A client's request while its answer is not due.
 struct ClientWait: Sendable {
@@ -151,8 +151,8 @@ extension Coordinator {
     return fact
   }
 
-  /// Each submission follows on what is known, of this request too; else a crash of the client could
-  /// leave a hole that nobody fills.
+  /// Each submission follows on what is known, of this request too; else a crash of the client
+  /// could leave a hole that nobody fills.
   private func refuseGap(
     _ facts: [(record: Record, fact: Fact)], _ session: SessionName
   ) throws(Refusal) {

@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// Archives that calls name: a call is given out when its inputs are complete here, counts as accepted
-// when they are durable, and its result is delivered when the archives of the result are complete.
-// It owns who waits for which archive; fetching them is the shell's business.
+// Archives that calls name: a call is given out when its inputs are complete here, counts as
+// accepted when they are durable, and its result is delivered when the archives of the result are
+// complete. It owns who waits for which archive; fetching them is the shell's business.
 
 extension Coordinator {
   func isHeld(_ id: ArchiveID) -> Bool { (archives[id] ?? .missing) >= .held }

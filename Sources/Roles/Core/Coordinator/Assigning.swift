@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// Calls to servers. A server that asks takes what has waited longest among what it can serve; a call
-// that becomes runnable goes to the waiting server with most free slots. An assignment is told before
-// it is durable: a lost one is a re-execution.
+// Calls to servers. A server that asks takes what has waited longest among what it can serve; a
+// call that becomes runnable goes to the waiting server with most free slots. An assignment is told
+// before it is durable: a lost one is a re-execution.
 
 /// A call on its way to a server.
 struct Given: Sendable {

@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// What the coordinator keeps about one call beside the ledger: enough to decide without a look at the
-// ledger whether it is to be given out. Derived from facts, servers' reports and suspicions; losing
-// it loses nothing.
+// What the coordinator keeps about one call beside the ledger: enough to decide without a look at
+// the ledger whether it is to be given out. Derived from facts, servers' reports and suspicions;
+// losing it loses nothing.
 
 /// The coordinator's start that a task belongs to.
 struct TaskOwner: Hashable, Comparable, Sendable {
@@ -65,8 +65,8 @@ struct CallTrack: Sendable {
   /// Since when nothing but a server has been wanting.
   var candidateSince: Instant?
   var queue = Queue.none
-  /// The result, kept only if it has archives: whoever holds them finishes the call again if another
-  /// gives it up for lost.
+  /// The result, kept only if it has archives: whoever holds them finishes the call again if
+  /// another gives it up for lost.
   var result: Record?
 }
 

@@ -1,8 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// A client's answer: when it is due and what it says. It is not due before all records of the request
-// are durable here; then it comes at once if there is something to tell, or when the poll ends.
+// A client's answer: when it is due and what it says. It is not due before all records of the
+// request are durable here; then it comes at once if there is something to tell, or when the poll
+// ends.
 
 extension Coordinator {
   /// Looks at a client's request again: its records became durable here or elsewhere, a result

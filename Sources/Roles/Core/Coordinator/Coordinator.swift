@@ -2,15 +2,16 @@ import DequeModule
 import LogStore
 import ReplicationCore
 
-// The coordinator's protocol (DESIGN, Roles): accepts calls, gives them to servers, keeps results until
-// clients took them, re-schedules on suspicion. It promises that nothing is said before what DESIGN's
-// durability table demands is durable, and that a call known as finished is not given out. It never
-// folds what it emits: its own facts come back as events like anybody's. It may not know clocks,
-// sockets or disks.
+// The coordinator's protocol (DESIGN, Roles): accepts calls, gives them to servers, keeps results
+// until clients took them, re-schedules on suspicion. It promises that nothing is said before what
+// DESIGN's durability table demands is durable, and that a call known as finished is not given out.
+// It never folds what it emits: its own facts come back as events like anybody's. It may not know
+// clocks, sockets or disks.
 //
-// The parts: Acceptance (clients' records), ClientAnswers and ResultDelivery (long polls), Scheduling
-// (which call is runnable), Assigning (calls to servers), ServerExchange and ResultsExchange (servers),
-// Owners (other coordinators' tasks), ArchivesNeeded, LostResults, OperatorAnswers and Why.
+// The parts: Acceptance (clients' records), ClientAnswers and ResultDelivery (long polls),
+// Scheduling (which call is runnable), Assigning (calls to servers), ServerExchange and
+// ResultsExchange (servers), Owners (other coordinators' tasks), ArchivesNeeded, LostResults,
+// OperatorAnswers and Why.
 
 public struct Coordinator: Sendable {
   public let settings: CoordinatorSettings

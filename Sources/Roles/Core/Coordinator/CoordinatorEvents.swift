@@ -1,7 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// What reaches the coordinator and what it asks for: its whole surface beside `handle`. Values only.
+// What reaches the coordinator and what it asks for: its whole surface beside `handle`. Values
+// only.
 
 /// A request that the shell will answer; drawn by the shell, never twice in a process.
 public struct RequestToken: Hashable, Comparable, Sendable, CustomStringConvertible {

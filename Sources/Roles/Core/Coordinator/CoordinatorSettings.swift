@@ -3,7 +3,8 @@ import ReplicationCore
 // What may be set about a coordinator, with the reasons for the defaults. Values only.
 
 public struct CoordinatorSettings: Sendable {
-  /// A server that was silent for so long is suspected. The paper took 30 s with a heartbeat of 5 s.
+  /// A server that was silent for so long is suspected. The paper took 30 s with a heartbeat of 5
+  /// s.
   public var suspicionTimeout = Duration.seconds(10)
   /// After another coordinator became suspected or vanished, its servers have so long to report its
   /// tasks here before these are given out again: they need about as long to suspect it themselves.
@@ -38,7 +39,8 @@ public struct CoordinatorSettings: Sendable {
   /// A server is told again to send or drop the same task after so long; answers that go out anyway
   /// say it each time.
   public var retellAfter = Duration.seconds(5)
-  /// An incarnation that still speaks so long after another took over is a twin, not a late message.
+  /// An incarnation that still speaks so long after another took over is a twin, not a late
+  /// message.
   public var twinAfter = Duration.seconds(2)
   /// And so long after its last word the twins are no longer told.
   public var twinMemory = Duration.seconds(30)

@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// From facts to tracks: folds a batch, and brings what the coordinator keeps of each changed call and
-// session up to the ledger. It owns no decision; Scheduling takes them from the tracks.
+// From facts to tracks: folds a batch, and brings what the coordinator keeps of each changed call
+// and session up to the ledger. It owns no decision; Scheduling takes them from the tracks.
 
 extension Coordinator {
   mutating func take(_ batch: FactBatch) {

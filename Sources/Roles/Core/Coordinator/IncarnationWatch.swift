@@ -1,8 +1,8 @@
 import ReplicationCore
 
 // Tells twins from restarts: every start of a client or server draws an incarnation. A late message
-// of a dead start is nothing; one that goes on speaking after another took over is a twin. It owns the
-// memory of the last few incarnations under one identity.
+// of a dead start is nothing; one that goes on speaking after another took over is a twin. It owns
+// the memory of the last few incarnations under one identity.
 
 struct IncarnationWatch: Sendable {
   private var current: UInt64?

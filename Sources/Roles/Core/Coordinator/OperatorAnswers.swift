@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// What people are told, read off the ledger. The shell adds to the grid's summary what only it knows:
-// coordinators, segments, bytes.
+// What people are told, read off the ledger. The shell adds to the grid's summary what only it
+// knows: coordinators, segments, bytes.
 
 extension Coordinator {
   mutating func receive(_ request: OperatorRequest, as token: RequestToken) {

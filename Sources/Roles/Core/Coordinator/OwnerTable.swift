@@ -1,8 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// Whose tasks are whose: open tasks by the coordinator's start that assigned them, and since when each
-// of these coordinators is suspected, restarted or gone. It owns no task and decides no schedule.
+// Whose tasks are whose: open tasks by the coordinator's start that assigned them, and since when
+// each of these coordinators is suspected, restarted or gone. It owns no task and decides no
+// schedule.
 
 struct OwnerTable: Sendable {
   private struct Node: Sendable {

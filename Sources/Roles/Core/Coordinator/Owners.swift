@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// Other coordinators' tasks: they are theirs until they are suspected, restarted or gone. Follows the
-// ring's opinions; every suspicion is revocable.
+// Other coordinators' tasks: they are theirs until they are suspected, restarted or gone. Follows
+// the ring's opinions; every suspicion is revocable.
 
 extension Coordinator {
   mutating func ringBecame(_ view: RingView) {

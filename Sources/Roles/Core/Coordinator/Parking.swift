@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// Requests whose answers are not due yet: for durability here, for durability elsewhere, for news. It
-// owns the order in which they go on; what the answers say is their own parts' business.
+// Requests whose answers are not due yet: for durability here, for durability elsewhere, for news.
+// It owns the order in which they go on; what the answers say is their own parts' business.
 
 enum Parked: Sendable {
   case client(ClientWait)

@@ -1,9 +1,10 @@
 import LogStore
 import ReplicationCore
 
-// Results to clients: finished and exhausted calls that nobody collected, in the order of counters, as
-// many as fit. A result may be told before it is durable: the worst is that it is computed again. None
-// is told before the coordinator caught up, since it may not know what was cancelled or collected.
+// Results to clients: finished and exhausted calls that nobody collected, in the order of counters,
+// as many as fit. A result may be told before it is durable: the worst is that it is computed
+// again. None is told before the coordinator caught up, since it may not know what was cancelled or
+// collected.
 
 struct Delivery: Sendable {
   var results: [Record] = []

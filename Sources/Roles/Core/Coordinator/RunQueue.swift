@@ -1,7 +1,7 @@
 import LogStore
 
-// Calls that may be given out now, first come first served within each service. It owns the order of
-// arrival and nothing of why a call is here.
+// Calls that may be given out now, first come first served within each service. It owns the order
+// of arrival and nothing of why a call is here.
 
 struct RunQueue: Sendable {
   private var arrivals: [ServiceKey: SortedSet<UInt64>] = [:]

@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// Which call may be given out: the replica rule. Finished is never scheduled; a call with a task that
-// may still give a result is not; pending is, by the coordinator whose share it is at once and by the
-// others a moment later. It owns the run queue and the alarms of calls.
+// Which call may be given out: the replica rule. Finished is never scheduled; a call with a task
+// that may still give a result is not; pending is, by the coordinator whose share it is at once and
+// by the others a moment later. It owns the run queue and the alarms of calls.
 
 extension Coordinator {
   /// Decides anew whether a call is runnable, after anything that matters for it changed.

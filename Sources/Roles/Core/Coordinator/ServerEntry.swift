@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// What the coordinator knows of one server: what it said last, what it was given in this start, what
-// it waits for. Opinions and reports, never facts.
+// What the coordinator knows of one server: what it said last, what it was given in this start,
+// what it waits for. Opinions and reports, never facts.
 
 struct ServerEntry: Sendable {
   /// An assignment of this start whose task has not ended.

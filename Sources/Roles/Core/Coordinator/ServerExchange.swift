@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// A server's heartbeat and pull in one. It tells what runs and what is held there; the answer brings
-// work, cancellations and what to send or drop, at once if there is any of it, else when something
-// comes up or the poll ends.
+// A server's heartbeat and pull in one. It tells what runs and what is held there; the answer
+// brings work, cancellations and what to send or drop, at once if there is any of it, else when
+// something comes up or the poll ends.
 
 extension Coordinator {
   mutating func receive(_ request: ServerRequest, as token: RequestToken) {

@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// Who is there: servers heard of, suspected when they were silent for too long, taken back when they
-// are heard again. Suspicion is an opinion; what hangs on it is only where else a call is run.
+// Who is there: servers heard of, suspected when they were silent for too long, taken back when
+// they are heard again. Suspicion is an opinion; what hangs on it is only where else a call is run.
 
 /// A server's place in the order of silence, the longest silent first.
 struct Silence: Hashable, Comparable, Sendable {

@@ -1,8 +1,8 @@
 import LogStore
 import ReplicationCore
 
-// What the coordinator keeps about one session: how far it is durable, what it may deliver, who waits
-// for it. Derived from facts; losing it loses nothing.
+// What the coordinator keeps about one session: how far it is durable, what it may deliver, who
+// waits for it. Derived from facts; losing it loses nothing.
 
 /// A call's place in its session.
 struct SessionPlace: Hashable, Comparable, Sendable {
@@ -45,8 +45,8 @@ struct SessionTrack: Sendable {
   }
 }
 
-/// The running hash over a session's digests, kept so that the next client costs only what is new. Per
-/// counter from the release watermark on the least digest; released counters are skipped.
+/// The running hash over a session's digests, kept so that the next client costs only what is new.
+/// Per counter from the release watermark on the least digest; released counters are skipped.
 struct DigestRun: Sendable {
   private(set) var from = CallCounter.zero
   private(set) var through = CallCounter.zero

@@ -11,10 +11,11 @@ public struct CallVersion: Sendable {
   /// In the order of their names. A cancelled call's assigned and failed tasks are dropped.
   public private(set) var tasks: [TaskEntry] = []
   public private(set) var isCancelled = false
-  /// The result that a client has seen and that therefore stays; nil also if all its tasks are lost.
+  /// The result that a client has seen and that therefore stays; nil also if all its tasks are
+  /// lost.
   public private(set) var fixedResult: Hash256?
-  /// Assigned and failed tasks that a cancellation dropped, as far as this node saw them: a hint for
-  /// killing them, not part of the state.
+  /// Assigned and failed tasks that a cancellation dropped, as far as this node saw them: a hint
+  /// for killing them, not part of the state.
   public private(set) var abandoned: [TaskName] = []
 
   private(set) var submitted: Kept?

@@ -1,7 +1,7 @@
 import LogStore
 
-/// Where this node's log holds one record, byte for byte. It outlives no restart, and it is no part of
-/// the ledger's state: two nodes with the same facts have other evidence.
+/// Where this node's log holds one record, byte for byte. It outlives no restart, and it is no part
+/// of the ledger's state: two nodes with the same facts have other evidence.
 public struct Evidence: Hashable, Sendable {
   /// The record is durable here when the log is durable through this.
   public var sequence: LogSequence

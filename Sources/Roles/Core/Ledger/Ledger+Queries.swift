@@ -90,8 +90,9 @@ extension Ledger {
     return least
   }
 
-  /// Tasks that are assigned, and not known to have failed, finished or been lost, of calls that are
-  /// neither cancelled nor released; ascending. Costs what the grid has under way, not the calls.
+  /// Tasks that are assigned, and not known to have failed, finished or been lost, of calls that
+  /// are neither cancelled nor released; ascending. Costs what the grid has under way, not the
+  /// calls.
   public func openTasks() -> [OpenTask] {
     var open: [OpenTask] = []
     open.reserveCapacity(tasks.open.count)
@@ -108,8 +109,8 @@ extension Ledger {
     return open.sorted()
   }
 
-  /// Whether a first task may be assigned to a call: it is submitted, and nothing else is known that
-  /// speaks against it.
+  /// Whether a first task may be assigned to a call: it is submitted, and nothing else is known
+  /// that speaks against it.
   public func isRunnable(_ call: CallName, digest: Digest) -> Bool {
     guard let version = version(of: call, digest: digest) else { return false }
     if bugs.contains(.finishedIsRunnable) {

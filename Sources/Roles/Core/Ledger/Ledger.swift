@@ -5,8 +5,9 @@ import ReplicationCore
 // places of the records. A value without clock, chance or I/O. What a fold costs doesn't depend on
 // how many calls there are, but for a binary search.
 
-/// All that this node knows. It keeps in memory, for each call that is not released, the bytes of its
-/// Submitted and Finished records, which are handed out, and the small records of its open tasks.
+/// All that this node knows. It keeps in memory, for each call that is not released, the bytes of
+/// its Submitted and Finished records, which are handed out, and the small records of its open
+/// tasks.
 public struct Ledger: Sendable {
   private var sessions: [SessionEntry] = []
   private var numbers: [SessionName: Int] = [:]

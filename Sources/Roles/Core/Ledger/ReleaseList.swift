@@ -1,6 +1,6 @@
-/// A session's Released records that no other one covers: those that must stay. Of two with the same
-/// ranges the lesser bytes cover the others. Ordered by their first counter; a client that releases
-/// cumulatively leaves one.
+/// A session's Released records that no other one covers: those that must stay. Of two with the
+/// same ranges the lesser bytes cover the others. Ordered by their first counter; a client that
+/// releases cumulatively leaves one.
 struct ReleaseList: Sendable {
   struct Item: Sendable {
     var ranges: CounterSet

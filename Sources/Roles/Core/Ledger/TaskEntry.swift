@@ -1,7 +1,7 @@
 import LogStore
 
-/// What is known of one attempt at a call. The greatest phase counts, and within it the least bytes;
-/// a lost task's server and result are forgotten, since its Finished may be gone elsewhere.
+/// What is known of one attempt at a call. The greatest phase counts, and within it the least
+/// bytes; a lost task's server and result are forgotten, since its Finished may be gone elsewhere.
 public struct TaskEntry: Sendable {
   public enum Phase: UInt8, Hashable, Comparable, Sendable {
     case assigned, failed, finished, lost

@@ -23,8 +23,8 @@ public struct OpenTask: Hashable, Comparable, Sendable {
   }
 }
 
-/// Finds calls by task names. A task belongs to one call; records that say otherwise (another's bug,
-/// or garbage) are all kept, each under its own call.
+/// Finds calls by task names. A task belongs to one call; records that say otherwise (another's
+/// bug, or garbage) are all kept, each under its own call.
 struct TaskIndex: Sendable {
   struct Home: Hashable, Sendable {
     var session: UInt32

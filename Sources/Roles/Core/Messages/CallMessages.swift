@@ -2,8 +2,8 @@ import LogStore
 import ReplicationCore
 
 // What clients and servers say to coordinators, and the answers. Values only; calls.proto says the
-// same for other languages, CallMessageCodec turns one into the other. Clients and servers open every
-// exchange; records travel as the bytes that their writer logged.
+// same for other languages, CallMessageCodec turns one into the other. Clients and servers open
+// every exchange; records travel as the bytes that their writer logged.
 
 /// A client's exchange. It opens with the client's Released; the answer comes when every record of
 /// the request is durable at the coordinator, and then when a result is there or `poll` has passed.
@@ -219,7 +219,8 @@ public struct ArchiveGetReply: Hashable, Sendable {
   public init() {}
 }
 
-/// A person's questions and orders (`rpcv status`, `why`, `grid`, `remove`), answered from the ledger.
+/// A person's questions and orders (`rpcv status`, `why`, `grid`, `remove`), answered from the
+/// ledger.
 public enum OperatorRequest: Hashable, Sendable {
   /// Sessions with counts by state; of one session, if named.
   case sessions(SessionName?)

@@ -1,7 +1,7 @@
 import LogStore
 
-// Hashes over length-prefixed fields, so that no two different lists of fields feed the hash the same
-// bytes, and ids from names. Knows nothing of any record.
+// Hashes over length-prefixed fields, so that no two different lists of fields feed the hash the
+// same bytes, and ids from names. Knows nothing of any record.
 
 /// Gathers length-prefixed fields (8 bytes little-endian, then the bytes) for one hash.
 struct FieldHash {

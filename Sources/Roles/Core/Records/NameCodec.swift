@@ -1,9 +1,9 @@
 import LogStore
 import ReplicationCore
 
-// How names stand in protobuf: ids and hashes as bytes of exactly 16 and 32 (big-endian, so that the
-// order of bytes is the order of values), names as small messages whose length is known beforehand.
-// Decoding refuses other lengths and counters outside 1...2^63-1.
+// How names stand in protobuf: ids and hashes as bytes of exactly 16 and 32 (big-endian, so that
+// the order of bytes is the order of values), names as small messages whose length is known
+// beforehand. Decoding refuses other lengths and counters outside 1...2^63-1.
 
 extension ProtoWriter {
   mutating func header(_ number: Int, length: Int) {

@@ -55,7 +55,8 @@ public struct CallName: Hashable, Comparable, Sendable, CustomStringConvertible 
   public var description: String { "\(session)/\(counter)" }
 }
 
-/// What a call asks for, hashed (DESIGN: service, version, arguments, hashes of inputs, environment).
+/// What a call asks for, hashed (DESIGN: service, version, arguments, hashes of inputs,
+/// environment).
 public typealias Digest = Hash256
 
 /// A file tree as one canonical stream, named by its SHA-256.

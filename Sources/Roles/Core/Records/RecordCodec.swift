@@ -2,9 +2,9 @@ import LogStore
 import ReplicationCore
 
 // Facts to records and back, as records.proto says. Decoding ignores unknown fields (they stay in
-// the record's bytes, which travel unchanged) and refuses what the ledger could not stand on: hashes
-// of other lengths, counters of zero, ranges that don't ascend. A singular field that occurs twice
-// counts as its last occurrence.
+// the record's bytes, which travel unchanged) and refuses what the ledger could not stand on:
+// hashes of other lengths, counters of zero, ranges that don't ascend. A singular field that occurs
+// twice counts as its last occurrence.
 
 extension Record {
   /// The record that a node appends for a fact of its own.

@@ -1,7 +1,7 @@
-// A server: pulls work, runs it, keeps each result in its own log until enough coordinators have it.
-// It goes on while no coordinator answers, and compares what it holds with any that does. This file
-// owns the state and the order of work in one turn; the extensions beside it own one concern each.
-// It knows nothing of sockets, files, processes and clocks.
+// A server: pulls work, runs it, keeps each result in its own log until enough coordinators have
+// it. It goes on while no coordinator answers, and compares what it holds with any that does. This
+// file owns the state and the order of work in one turn; the extensions beside it own one concern
+// each. It knows nothing of sockets, files, processes and clocks.
 //
 // Under way are: one poll (heartbeat, pull and long poll in one), or two when the server wants more
 // than the waiting one said (the later supersedes it); and one delivery of results, which takes all

@@ -1,7 +1,7 @@
 // The poll: heartbeat, pull for work and long poll in one. A new one follows each answer, so one is
-// always under way. A task that ends while a poll waits may leave room that the poll didn't tell of:
-// then a second one, with a greater sequence, supersedes it. Also how a coordinator that fails is
-// left for the next one.
+// always under way. A task that ends while a poll waits may leave room that the poll didn't tell
+// of: then a second one, with a greater sequence, supersedes it. Also how a coordinator that fails
+// is left for the next one.
 
 import LogStore
 import ReplicationCore

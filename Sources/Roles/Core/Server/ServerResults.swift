@@ -1,6 +1,6 @@
 // Ends of tasks: logged, durable, delivered, held there, safe, dropped, in this order. Recovered
-// ones are offered again. What the log doesn't take is kept and tried again, and no work is accepted
-// meanwhile.
+// ones are offered again. What the log doesn't take is kept and tried again, and no work is
+// accepted meanwhile.
 
 import LogStore
 import ReplicationCore

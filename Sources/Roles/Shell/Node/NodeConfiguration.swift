@@ -10,8 +10,9 @@ public struct NodeConfiguration: Sendable {
   /// Where the coordinator listens; nil listens nowhere (an embedded grid, a server, a client).
   public var listen: HostPort?
   public var transport = TransportSettings()
-  /// Set: tasks run in this directory with this process's environment, as a shell would run them (the
-  /// embedded grid). Nil: each has a scratch directory of its own and the passed environment only.
+  /// Set: tasks run in this directory with this process's environment, as a shell would run them
+  /// (the embedded grid). Nil: each has a scratch directory of its own and the passed environment
+  /// only.
   public var tasksRunIn: String?
 
   public init(directory: String, settings: NodeSettings) {
@@ -56,7 +57,8 @@ public struct NodeEvents: Sendable {
 }
 
 public enum NodeEnd: Hashable, Sendable {
-  /// The log's disk failed, or a copy is damaged: recovery at the next start mends what can be mended.
+  /// The log's disk failed, or a copy is damaged: recovery at the next start mends what can be
+  /// mended.
   case needsRecovery(String)
   /// It has taken a new identity, because another node bears the old one.
   case renewed(String)

@@ -11,8 +11,8 @@ import Synchronization
   import Musl
 #endif
 
-// What carries out a node's outputs: writers, sockets, tasks. Every completion becomes an input in the
-// mailbox; nothing here decides anything.
+// What carries out a node's outputs: writers, sockets, tasks. Every completion becomes an input in
+// the mailbox; nothing here decides anything.
 
 final class NodeParts: Sendable {
   private let mailbox: Mailbox

@@ -14,8 +14,8 @@ import Synchronization
 /// What a client tells its application: submitted, result, released and the like.
 public typealias ClientNews = Client.Directive
 
-// A running node: one thread that drives the engine, the writers of its two logs, its sockets and its
-// tasks. It owns threads and their orderly end; what is said and decided is the engine's.
+// A running node: one thread that drives the engine, the writers of its two logs, its sockets and
+// its tasks. It owns threads and their orderly end; what is said and decided is the engine's.
 
 public final class NodeShell: Sendable {
   public let archives: ArchiveStore
@@ -29,7 +29,8 @@ public final class NodeShell: Sendable {
     let flag = Atomic<Bool>(false)
   }
 
-  /// Recovers the node in `configuration.directory` and starts its roles. It serves when this returns.
+  /// Recovers the node in `configuration.directory` and starts its roles. It serves when this
+  /// returns.
   public static func start(
     _ configuration: NodeConfiguration, events: NodeEvents
   ) throws(NodeError) -> NodeShell {

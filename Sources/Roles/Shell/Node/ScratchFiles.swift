@@ -8,7 +8,8 @@ import RolesCore
   import Musl
 #endif
 
-// Files of one task between the archive store and its scratch directory. Blocking; runs on a worker.
+// Files of one task between the archive store and its scratch directory. Blocking; runs on a
+// worker.
 
 /// What can't be brought to or from a task, for people.
 struct ScratchError: Error, CustomStringConvertible {

@@ -10,10 +10,10 @@ import Synchronization
   import Musl
 #endif
 
-// Runs the tasks that the server core starts: commands as processes in a scratch directory of their own,
-// built-in services at once. It owns scratch directories and the way from a process's end to a result;
-// it promises one `.taskEnded` a task. Big outputs go to the archive store and are durable before the
-// end is told.
+// Runs the tasks that the server core starts: commands as processes in a scratch directory of their
+// own, built-in services at once. It owns scratch directories and the way from a process's end to a
+// result; it promises one `.taskEnded` a task. Big outputs go to the archive store and are durable
+// before the end is told.
 
 final class TaskExecutor: Sendable {
   private let scratch: String

@@ -5,7 +5,8 @@ import RolesCore
 import RolesShell
 import Synchronization
 
-// One question to a coordinator, asked and waited for: what commands without a node of their own need.
+// One question to a coordinator, asked and waited for: what commands without a node of their own
+// need.
 
 final class Asker: Sendable {
   private let loop = TransportLoop()

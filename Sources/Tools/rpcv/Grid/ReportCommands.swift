@@ -2,7 +2,8 @@ import ArgumentParser
 import LogStore
 import RolesCore
 
-// The commands that ask a coordinator and print what it says: tables for people, --json for scripts.
+// The commands that ask a coordinator and print what it says: tables for people, --json for
+// scripts.
 
 struct GridCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

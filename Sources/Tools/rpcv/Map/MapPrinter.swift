@@ -3,8 +3,8 @@ import LogStore
 import RolesCore
 import RolesShell
 
-// What a run prints: outputs grouped and in order if asked, the job log, the progress line. It promises
-// that a call is given back as collected only after its output was written.
+// What a run prints: outputs grouped and in order if asked, the job log, the progress line. It
+// promises that a call is given back as collected only after its output was written.
 
 struct MapPrinter {
   private struct Output: Sendable {

@@ -6,9 +6,9 @@ import RolesNode
 import RolesShell
 import Synchronization
 
-// One run of `map`: submits jobs in a bounded window, prints results as they come, tells the client what
-// was printed. It owns the run's state; order, progress and counting are pieces beside it. The k-th job
-// is call k of the session: that is what makes a second run of the same words go on.
+// One run of `map`: submits jobs in a bounded window, prints results as they come, tells the client
+// what was printed. It owns the run's state; order, progress and counting are pieces beside it. The
+// k-th job is call k of the session: that is what makes a second run of the same words go on.
 
 final class MapRun {
   private let options: MapOptions

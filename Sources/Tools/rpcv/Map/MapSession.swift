@@ -5,8 +5,8 @@ import RolesCore
 import RolesNode
 import RolesShell
 
-// The session of a run and the node under it: with coordinators configured a client of the grid, else a
-// whole grid in this process, durable in the user's state directory.
+// The session of a run and the node under it: with coordinators configured a client of the grid,
+// else a whole grid in this process, durable in the user's state directory.
 
 final class MapSession {
   let name: String
