@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Style of the repository")
 struct RepositoryTests {
-  @Test(.disabled("open: comments of over 100 columns are left"), arguments: Rules.all.map(\.name))
+  @Test(arguments: Rules.all.map(\.name))
   func everyFileKeepsTheRule(_ name: String) throws {
     let rule = try #require(Rules.all.first { $0.name == name })
     for violation in try Repository.textFiles().flatMap(rule.violations(in:)) {

@@ -50,20 +50,24 @@ struct CrashCheck {
     let image = disk.crashImage(seed: seed)
     let crashesAgain = depth < 2 && dice.next() % 4 == 0
     if crashesAgain { image.photograph(beforeOperations: [Int(dice.next() % 60)]) }
+    var photographs: [(operation: Int, disk: SimulatedDisk)] = []
     do {
-      try checkRecovered(image, moment)
+      try checkRecovered(image, moment) { photographs = image.takePhotographs() }
     } catch {
       violate("I10: recovery failed: \(error)")
     }
-    for (operation, photograph) in image.takePhotographs() {
+    for (operation, photograph) in photographs {
       check(photograph, at: moment, seed: mix(seed, UInt64(operation)), depth: depth + 1)
     }
   }
 
   private mutating func violate(_ text: String) { violations.append("\(place): \(text)") }
 
-  private mutating func checkRecovered(_ image: SimulatedDisk, _ moment: Moment) throws {
+  private mutating func checkRecovered(
+    _ image: SimulatedDisk, _ moment: Moment, onRecovered: () -> Void
+  ) throws {
     var (log, report, found) = try recover(image)
+    onRecovered()
     for finding in report.findings where finding.isCorruption {
       violate("I10: a crash was taken for corruption: \(finding)")
     }

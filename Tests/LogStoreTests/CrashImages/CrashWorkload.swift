@@ -184,7 +184,7 @@ final class CrashWorkload {
   }
 
   private func see(_ log: Log, _ name: SegmentName, from known: Int) {
-    guard let end = log.end(of: name) else { return }
+    guard let end = log.end(of: name), end.end.value > UInt64(known) else { return }
     guard
       let new = try? log.read(name, from: Offset(UInt64(known)), maxBytes: Int(end.end.value))
     else { return violate("I2: \(name) can't be read from \(known)") }
