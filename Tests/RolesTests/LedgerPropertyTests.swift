@@ -120,7 +120,9 @@ private func droppingMatters(_ world: inout LedgerWorld, bugs: LedgerBugs) -> St
         let changed = Set(after.keys).union(before.keys).filter { after[$0] != before[$0] }
         // A call that came and was released in one batch is told, though nothing is left of it.
         let passed = told.filter { ledger.isReleased($0) && !changed.contains($0) }
-        if told != changed.union(passed).sorted() { return "told \(told), changed \(changed.sorted())" }
+        if told != changed.union(passed).sorted() {
+          return "told \(told), changed \(changed.sorted())"
+        }
         before = after
         for (key, state) in states {
           guard let now = ledger.state(of: key.call, digest: key.digest) else {

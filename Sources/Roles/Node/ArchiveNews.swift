@@ -36,7 +36,9 @@ struct ArchiveNews: Sendable {
     return true
   }
 
-  mutating func await(_ id: ArchiveID, _ request: UInt64) { offers[id, default: []].append(request) }
+  mutating func await(_ id: ArchiveID, _ request: UInt64) {
+    offers[id, default: []].append(request)
+  }
   mutating func await(_ id: ArchiveID, for owner: TransferOwner) { localPuts.append((id, owner)) }
 
   var awaited: [ArchiveID] { offers.keys.sorted() }

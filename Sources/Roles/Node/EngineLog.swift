@@ -33,7 +33,8 @@ extension NodeEngine {
       refusal = Refusal(.poisoned, "\(error)")
       reportPoison("\(error)")
     case .recordTooLarge, .batchTooLarge: refusal = Refusal(.tooLarge, "\(error)")
-    case .io, .closed, .emptyBatch, .unknownSegment, .noSuchRecord, .notAFrameBoundary, .beyondEnd, .damaged,
+    case .io, .closed, .emptyBatch, .unknownSegment, .noSuchRecord, .notAFrameBoundary, .beyondEnd,
+      .damaged,
       .newerVersion, .notDrained, .inUse, .notWritable, .badIdentity, .badArchive:
       refusal = Refusal(.unknown, "\(error)")
     }

@@ -40,7 +40,9 @@ extension NodeEngine {
     }
   }
 
-  private mutating func read(_ id: Replicator.ReadID, _ name: SegmentName, _ offset: Offset, _ maxBytes: Int) {
+  private mutating func read(
+    _ id: Replicator.ReadID, _ name: SegmentName, _ offset: Offset, _ maxBytes: Int
+  ) {
     do throws(LogError) {
       let bytes = try log(of: name).read(name, from: offset, maxBytes: maxBytes)
       events.append(.replicator(.read(id, .bytes(bytes))))
@@ -99,7 +101,8 @@ extension NodeEngine {
     do throws(LogError) {
       try log(of: name).forEachRecord(in: name) { _, _, _ in }
     } catch {
-      reportPoison("\(name) is damaged near \(offset): \(error); restarting to quarantine and heal it")
+      reportPoison(
+        "\(name) is damaged near \(offset): \(error); restarting to quarantine and heal it")
     }
   }
 

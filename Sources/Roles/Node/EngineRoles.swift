@@ -44,7 +44,9 @@ extension NodeEngine {
             + "what was intact is salvaged, the rest is fetched from other coordinators")
       }
     }
-    if isLogFull { grid.warnings.append("the log is full: new work is refused until space returns") }
+    if isLogFull {
+      grid.warnings.append("the log is full: new work is refused until space returns")
+    }
     return grid
   }
 

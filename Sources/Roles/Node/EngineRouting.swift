@@ -13,7 +13,9 @@ extension NodeEngine {
 
   // MARK: outgoing
 
-  mutating func send(_ message: Message, to address: String, for origin: Origin, _ timeout: Duration) {
+  mutating func send(
+    _ message: Message, to address: String, for origin: Origin, _ timeout: Duration
+  ) {
     if isLocal(address) {
       let id = admit(.local(origin))
       events.append(.request(id, message))
@@ -134,7 +136,8 @@ extension NodeEngine {
     let token = RequestToken(id)
     guard coordinator != nil else {
       reply(
-        .operatorResponse(.refused(Refusal(.unsupported, "this node is not a coordinator"))), to: id)
+        .operatorResponse(.refused(Refusal(.unsupported, "this node is not a coordinator"))), to: id
+      )
       return
     }
     switch message {
@@ -151,7 +154,8 @@ extension NodeEngine {
     case .archiveGet(let get): serve(get, as: id)
     case .peerRequest(let bytes):
       do throws(ProtoError) {
-        events.prepend(.replicator(.request(Replicator.RequestToken(id), try PeerRequest(decoding: bytes))))
+        events.prepend(
+          .replicator(.request(Replicator.RequestToken(id), try PeerRequest(decoding: bytes))))
       } catch {
         reply(.peerResponse(PeerResponse.unsupported("\(error)").encoded()), to: id)
       }

@@ -11,7 +11,7 @@ struct Rpcv: ParsableCommand {
       With no coordinator configured `map` runs a whole grid in this process; nothing to start.
       """,
     subcommands: [
-        MapCommand.self, UpCommand.self, CoordinatorCommand.self, ServerCommand.self,
-        GridCommand.self, StatusCommand.self, WhyCommand.self, RemoveCommand.self,
-      ])
+      MapCommand.self, UpCommand.self, CoordinatorCommand.self, ServerCommand.self,
+      GridCommand.self, StatusCommand.self, WhyCommand.self, RemoveCommand.self,
+    ])
 }

@@ -66,7 +66,9 @@ extension Client {
         contact.batchRecords = max(1, exchange.records / 2)
         return
       }
-      if isAboutRecords, let first = exchange.firstSubmission { out.append(.rejected(name(first), refusal)) }
+      if isAboutRecords, let first = exchange.firstSubmission {
+        out.append(.rejected(name(first), refusal))
+      }
       leave(exchange.address, suspects: false, at: now, &out)
     case .unknown, .logFull, .poisoned, .catchingUp, .notFound, .unsupported:
       out.append(.note("coordinator \(exchange.address) refuses: \(refusal.text)"))

@@ -184,8 +184,7 @@ extension Client {
     var number = outbox.heldThrough
     scan: while number < outbox.end, let key = outbox.item(number)?.key {
       if !isObsolete(key), !batch.contains(key) {
-        if let counter = key.counter, counter > exchange.through, calls[counter]?.isLogged == true
-        {
+        if let counter = key.counter, counter > exchange.through, calls[counter]?.isLogged == true {
           break scan
         }
         guard batch.addTail(key, shelf.size(of: key)) else { break scan }

@@ -42,7 +42,8 @@ struct CounterRanges: Hashable, Sendable {
     var merged = range
     while to < ranges.count, touches(merged, ranges[to]) {
       merged =
-        min(merged.lowerBound, ranges[to].lowerBound)...max(
+        min(
+          merged.lowerBound, ranges[to].lowerBound)...max(
           merged.upperBound, ranges[to].upperBound)
       to += 1
     }

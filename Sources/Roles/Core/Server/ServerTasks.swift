@@ -28,7 +28,8 @@ extension Server {
     guard assigned.server == node, assigned.call == submitted.call,
       assigned.digest == submitted.digest
     else {
-      out.append(.note("the assignment of task \(task) is not for this server or contradicts itself"))
+      out.append(
+        .note("the assignment of task \(task) is not for this server or contradicts itself"))
       return
     }
     guard tasks[task] == nil, !held.holds(task), !isUnlogged(task) else { return }

@@ -66,7 +66,8 @@ final class NodeParts: Sendable {
     do {
       if let loop, let address = configuration.listen {
         server = try TransportServer.start(
-          on: loop, at: address, settings: configuration.transport, events: accepting.events(onNote))
+          on: loop, at: address, settings: configuration.transport, events: accepting.events(onNote)
+        )
       } else {
         server = nil
       }

@@ -59,7 +59,8 @@ struct GridSettings: Sendable {
       if let capacity = try settings.size(.capacity) {
         node.factsLog.capacity = capacity.bytes
       }
-      node.factsLog.syncPolicy = try settings.value(.sync, SyncPolicy.parse) ?? .group(maxDelay: .zero)
+      node.factsLog.syncPolicy =
+        try settings.value(.sync, SyncPolicy.parse) ?? .group(maxDelay: .zero)
       if let (text, _) = settings.text(.archives) {
         node.replication.replicatesArchives = text != "on-demand"
       }

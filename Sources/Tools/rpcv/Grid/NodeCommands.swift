@@ -41,7 +41,8 @@ struct CoordinatorCommand: ParsableCommand {
 
 struct ServerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "server", abstract: "Run a server: it pulls calls from coordinators and runs them.",
+    commandName: "server",
+    abstract: "Run a server: it pulls calls from coordinators and runs them.",
     discussion: "Example: rpcv server --coordinators a:7070,b:7070 --slots 4")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags

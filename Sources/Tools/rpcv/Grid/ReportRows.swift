@@ -37,7 +37,9 @@ extension CallSummary {
       .left("HOST"), .left("COMMAND"),
     ])
     for row in rows {
-      let exit = row.state >= .finished ? (row.signal > 0 ? "signal \(row.signal)" : "\(row.exitStatus)") : ""
+      let exit =
+        row.state >= .finished
+        ? (row.signal > 0 ? "signal \(row.signal)" : "\(row.exitStatus)") : ""
       table.add([
         "\(row.call.counter)", "\(row.state)", "\(row.tasks)", "\(row.failures)", exit, row.host,
         row.command,
@@ -64,7 +66,9 @@ extension GridSummary {
       var states = row.isSelf ? ["answers here"] : [row.suspected ? "suspected" : "alive"]
       if row.isSuccessor { states.append("successor") }
       if row.isPredecessor { states.append("predecessor") }
-      let heard = row.isSelf ? "" : row.lastHeard.map { Format.duration(.milliseconds(Int64($0))) + " ago" } ?? "never"
+      let heard =
+        row.isSelf
+        ? "" : row.lastHeard.map { Format.duration(.milliseconds(Int64($0))) + " ago" } ?? "never"
       coordinatorTable.add([
         row.address, row.node?.short ?? "?", states.joined(separator: ", "),
         row.isSuccessor ? Format.size(row.lagBytes) : "", heard,
@@ -96,10 +100,12 @@ extension GridSummary {
         .array(
           coordinators.map { row in
             .object([
-              ("address", .string(row.address)), ("node", row.node.map { .string("\($0)") } ?? .null),
+              ("address", .string(row.address)),
+              ("node", row.node.map { .string("\($0)") } ?? .null),
               ("self", .bool(row.isSelf)), ("suspected", .bool(row.suspected)),
               ("successor", .bool(row.isSuccessor)), ("predecessor", .bool(row.isPredecessor)),
-              ("lagBytes", .uint(row.lagBytes)), ("heardMs", row.lastHeard.map { .uint($0) } ?? .null),
+              ("lagBytes", .uint(row.lagBytes)),
+              ("heardMs", row.lastHeard.map { .uint($0) } ?? .null),
             ])
           })
       ),

@@ -9,7 +9,8 @@ enum StateDirectory {
     if let path = environment["XDG_STATE_HOME"], !path.isEmpty { return path + "/rpcv" }
     guard let home = environment["HOME"], !home.isEmpty else {
       throw CommandError(
-        .configuration, "neither HOME nor XDG_STATE_HOME is set; say --directory where to keep state")
+        .configuration,
+        "neither HOME nor XDG_STATE_HOME is set; say --directory where to keep state")
     }
     return home + "/.local/state/rpcv"
   }

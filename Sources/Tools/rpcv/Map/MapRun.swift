@@ -88,7 +88,8 @@ final class MapRun {
     case .note(let text): printer.note(text, isVerbose: session.isVerbose)
     case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
       throw CommandError(
-        .inputOutput, "\(reason). What was accepted is safe: run the same again with "
+        .inputOutput,
+        "\(reason). What was accepted is safe: run the same again with "
           + "--session \(session.name)")
     }
   }

@@ -29,7 +29,8 @@ final class MapSession {
     isEmbedded = coordinators.isEmpty
     var generator = SystemRandomNumberGenerator()
     isNameless = options.session == nil
-    name = options.session ?? "run-" + String(ID128.random(using: &generator).description.prefix(12))
+    name =
+      options.session ?? "run-" + String(ID128.random(using: &generator).description.prefix(12))
     let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     slots = options.jobs.map { $0.resolved(cores: cores) ?? 1000 } ?? cores
     isVerbose = grid.settings.text(.logLevel)?.value == "debug"
@@ -99,7 +100,8 @@ final class MapSession {
       program != Array("/bin/sh".utf8)
     {
       spec.executable = try executable(program, node)
-      spec.arguments[0] = program.split(separator: UInt8(ascii: "/")).last.map(Bytes.init) ?? program
+      spec.arguments[0] =
+        program.split(separator: UInt8(ascii: "/")).last.map(Bytes.init) ?? program
     }
     return spec
   }
