@@ -61,6 +61,12 @@ struct Gather: ~Copyable, Sendable {
     frames[frames.count - 1].size += bytes.count
   }
 
+  mutating func add(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    raw.appendRecord(kind, payload)
+    frames[frames.count - 1].count += 1
+    frames[frames.count - 1].size += Format.recordHeaderSize + payload.count
+  }
+
   mutating func dropFirst() {
     next += 1
     if next == frames.count { clear() }
