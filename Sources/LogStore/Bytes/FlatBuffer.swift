@@ -47,6 +47,15 @@ struct FlatBuffer: ~Copyable, @unchecked Sendable {  // proof: sole owner of its
     count += bytes.count
   }
 
+  /// A record as it stands in a frame.
+  mutating func appendRecord(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    reserve(count + Format.recordHeaderSize + payload.count)
+    space.putLittle(UInt32(truncatingIfNeeded: payload.count), at: count)
+    space.putLittle(kind.value, at: count + 4)
+    count += Format.recordHeaderSize
+    append(payload)
+  }
+
   mutating func appendZeros(_ number: Int) {
     guard number > 0 else { return }
     reserve(count + number)

@@ -28,7 +28,17 @@ extension UnsafeRawBufferPointer {
 
   func equals(_ other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count else { return false }
-    return elementsEqual(other)
+    var at = 0
+    while at + 8 <= count {
+      let ours = loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      if ours != other.loadUnaligned(fromByteOffset: at, as: UInt64.self) { return false }
+      at += 8
+    }
+    while at < count {
+      if self[at] != other[at] { return false }
+      at += 1
+    }
+    return true
   }
 }
 

@@ -1,15 +1,18 @@
 // A window that slides over a file while it is read from front to back. It owns the memory; what
-// it returns is valid until the next call. Reads go ahead, so that small frames cost few calls.
+// it returns is valid until the next call. It reads ahead, more with every call, so that one record
+// costs little and a long walk few calls.
 
 struct FileWindow: ~Copyable {
-  private static let readAhead = 256 * 1024
+  private static let leastAhead = 16 * 1024
+  private static let mostAhead = 256 * 1024
 
   private let fs: any FileSystem
   private let handle: FileHandle
   /// Bytes behind this are not looked at, even if the file is longer.
   let limit: UInt64
-  private var buffer = FlatBuffer(capacity: FileWindow.readAhead)
+  private var buffer = FlatBuffer()
   private var start: UInt64 = 0
+  private var readAhead = FileWindow.leastAhead
 
   init(_ handle: FileHandle, limit: UInt64, on fs: any FileSystem) {
     self.fs = fs
@@ -22,7 +25,7 @@ struct FileWindow: ~Copyable {
     guard offset < limit else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     let wanted = Int(min(UInt64(count), limit - offset))
     if offset < start || offset + UInt64(wanted) > start + UInt64(buffer.count) {
-      let ahead = Int(min(UInt64(max(count, FileWindow.readAhead)), limit - offset))
+      let ahead = Int(min(UInt64(max(count, readAhead)), limit - offset))
       buffer.clear()
       buffer.reserve(ahead)
       let space = UnsafeMutableRawBufferPointer(rebasing: buffer.space[0..<ahead])
@@ -30,6 +33,7 @@ struct FileWindow: ~Copyable {
         buffer.setCount(try fs.read(handle, into: space, at: offset))
       } catch { throw .io(error) }
       start = offset
+      readAhead = min(readAhead * 2, FileWindow.mostAhead)
     }
     let from = Int(offset - start)
     guard from < buffer.count else { return UnsafeRawBufferPointer(start: nil, count: 0) }

@@ -30,6 +30,21 @@ struct Gather: ~Copyable, Sendable {
     raw.bytes.part(frame.start..<(frame.start + frame.size))
   }
 
+  /// The record at `position`, if it waits here.
+  func record(at position: Position) -> Record? {
+    for frame in waiting where frame.segment == position.segment {
+      let end = frame.firstOrdinal + frame.count
+      guard position.ordinal >= frame.firstOrdinal, position.ordinal < end else { continue }
+      var walker = RecordWalker(bytes(of: frame))
+      var ordinal = frame.firstOrdinal
+      while let (kind, payload) = try? walker.next() {
+        if ordinal == position.ordinal { return Record(kind: kind, payload: [UInt8](payload)) }
+        ordinal = ordinal + 1
+      }
+    }
+    return nil
+  }
+
   /// Starts a frame; the next `add` goes into it.
   mutating func cut(
     _ segment: SegmentName, after previous: Nonce?, at ordinal: Ordinal, sequence: LogSequence
@@ -44,6 +59,12 @@ struct Gather: ~Copyable, Sendable {
     raw.append(bytes)
     frames[frames.count - 1].count += count
     frames[frames.count - 1].size += bytes.count
+  }
+
+  mutating func add(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    raw.appendRecord(kind, payload)
+    frames[frames.count - 1].count += 1
+    frames[frames.count - 1].size += Format.recordHeaderSize + payload.count
   }
 
   mutating func dropFirst() {

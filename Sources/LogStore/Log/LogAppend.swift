@@ -24,7 +24,9 @@ extension Log {
 
   @discardableResult
   public func append(kind: RecordKind, payload: [UInt8]) throws(LogError) -> Appended {
-    try append(RecordBatch(kind: kind, payload: payload))
+    try payload.withUnsafeBufferPointer { bytes throws(LogError) in
+      try append(kind: kind, payload: UnsafeRawBufferPointer(bytes))
+    }
   }
 
   @discardableResult
@@ -32,48 +34,77 @@ extension Log {
     try append(kind: record.kind, payload: record.payload)
   }
 
+  /// A record by itself; nothing is allocated for it.
+  @discardableResult
+  public func append(
+    kind: RecordKind, payload: UnsafeRawBufferPointer
+  ) throws(LogError) -> Appended {
+    guard payload.count <= options.recordLimit else {
+      throw .recordTooLarge(size: payload.count, limit: options.recordLimit)
+    }
+    let size = Format.recordHeaderSize + payload.count
+    return try state.withLock { state throws(LogError) in
+      try admit(&state, size) { options.mayUseReserve(kind) }
+      state.gather.add(kind, payload)
+      let appended = advance(&state, size, count: 1)
+      fold(&state, kind, payload)
+      return appended
+    }
+  }
+
   /// `bytes` are `count` records as they will stand in the frame. Limits on single records were
   /// checked; salvage has none.
   func enqueue(_ bytes: UnsafeRawBufferPointer, count: Int) throws(LogError) -> Appended {
-    guard bytes.count <= options.frameLimit else {
-      throw .batchTooLarge(size: bytes.count, limit: options.frameLimit)
-    }
-    return try state.withLock { state throws(LogError) in
-      try state.check()
-      guard state.buffered + bytes.count <= options.bufferLimit else {
-        throw .bufferFull(limit: options.bufferLimit)
-      }
-      try checkSpace(&state, bytes, count)
-      rollIfNeeded(&state, adding: bytes.count)
-      cutIfNeeded(&state, adding: bytes.count)
+    try state.withLock { state throws(LogError) in
+      try admit(&state, bytes.count) { onlyReserveKinds(bytes, count) }
       state.gather.add(bytes, count: count)
-      state.buffered += bytes.count
-      state.estimate += UInt64(bytes.count)
-      state.pending += UInt64(bytes.count)
-      let first = Position(segment: state.current, ordinal: state.nextOrdinal)
-      state.nextOrdinal = state.nextOrdinal + count
-      state.sequence = state.sequence.next
+      let appended = advance(&state, bytes.count, count: count)
       foldOwn(&state, bytes, count)
-      return Appended(first: first, count: count, sequence: state.sequence)
+      return appended
     }
+  }
+
+  /// Checks that a batch of `size` bytes may be appended, and makes the frame that it goes into.
+  private func admit(
+    _ state: inout LogState, _ size: Int, mayUseReserve: () -> Bool
+  ) throws(LogError) {
+    try state.check()
+    guard size <= options.frameLimit else {
+      throw .batchTooLarge(size: size, limit: options.frameLimit)
+    }
+    guard state.buffered + size <= options.bufferLimit else {
+      throw .bufferFull(limit: options.bufferLimit)
+    }
+    try checkSpace(&state, size, mayUseReserve: mayUseReserve)
+    rollIfNeeded(&state, adding: size)
+    cutIfNeeded(&state, adding: size)
+  }
+
+  private func advance(_ state: inout LogState, _ size: Int, count: Int) -> Appended {
+    state.buffered += size
+    state.estimate += UInt64(size)
+    state.pending += UInt64(size)
+    let first = Position(segment: state.current, ordinal: state.nextOrdinal)
+    state.nextOrdinal = state.nextOrdinal + count
+    state.sequence = state.sequence.next
+    return Appended(first: first, count: count, sequence: state.sequence)
   }
 
   /// The most that a new frame adds besides its records: header, padding.
   static let frameOverhead = UInt64(Format.frameHeaderSize + Format.frameAlignment)
 
   private func checkSpace(
-    _ state: inout LogState, _ bytes: UnsafeRawBufferPointer, _ count: Int
+    _ state: inout LogState, _ size: Int, mayUseReserve: () -> Bool
   ) throws(LogError) {
-    let needed =
-      state.used + state.pending + UInt64(bytes.count) + 2 * Log.frameOverhead
-      + UInt64(Format.segmentHeaderSize)
     if let capacity = options.capacity {
-      let free = onlyReserveKinds(bytes, count) ? 0 : options.reserve
-      guard needed + free <= capacity else {
-        throw .full(.quota(used: state.used + state.pending, capacity: capacity))
+      let used = state.used + state.pending
+      let needed =
+        used + UInt64(size) + 2 * Log.frameOverhead + UInt64(Format.segmentHeaderSize)
+      guard needed + (mayUseReserve() ? 0 : options.reserve) <= capacity else {
+        throw .full(.quota(used: used, capacity: capacity))
       }
     }
-    if let fullness = state.fullness, !onlyReserveKinds(bytes, count) { throw .full(fullness) }
+    if let fullness = state.fullness, !mayUseReserve() { throw .full(fullness) }
   }
 
   private func onlyReserveKinds(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> Bool {

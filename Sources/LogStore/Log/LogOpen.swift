@@ -14,11 +14,12 @@ extension Log {
     try LogError.io { () throws(FileError) in try prepare(directory, on: fs) }
     var files = LogFiles()
     var recovery = Recovery(directory, on: fs, node: node, log: log, bugs: options.plantedBugs)
-    let (notesFile, notes) = try LogError.io { () throws(FileError) in
-      try NotesFile.open(in: directory, log: log, on: fs)
+    do throws(FileError) {
+      (files.notes, recovery.notes) = try NotesFile.open(in: directory, log: log, on: fs)
+    } catch {
+      // A full disk does without new notes: all that is held must stay readable.
+      guard error.isFull else { throw .io(error) }
     }
-    files.notes = notesFile
-    recovery.notes = notes
     try recovery.scan(visit: visit)
     let (copies, salvage) = try recovery.settle()
     for scan in recovery.scans { files.indexes[scan.name] = scan.index }

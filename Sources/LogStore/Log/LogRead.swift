@@ -34,23 +34,35 @@ extension Log {
 
   /// Every record of a held segment that is in its file, in order.
   public func forEachRecord(in name: SegmentName, _ body: Visit) throws(LogError) {
-    if name == openSegment { try write() }
     guard let end = end(of: name) else { throw .unknownSegment(name) }
     try forEachFrame(of: end) { header, raw throws(LogError) in
       try walk(raw, of: header, in: name, body)
     }
   }
 
-  /// One record; it is read and verified with the frame that it stands in.
+  /// One record, written or still buffered. A written one is read and verified with the frame that
+  /// it stands in.
   public func record(at position: Position) throws(LogError) -> Record {
-    if position.segment == openSegment { try write() }
-    guard let end = end(of: position.segment) else { throw .unknownSegment(position.segment) }
-    guard position.ordinal < end.records else { throw .noSuchRecord(position) }
-    let start = files.withLock { files in
-      (files.indexes[position.segment] ?? SparseIndex()).start(for: position.ordinal)
+    let (buffered, end, start) = files.withLock { files in
+      let (record, end) = state.withLock { state in
+        (state.gather.record(at: position), state[position.segment]?.end)
+      }
+      let index = files.indexes[position.segment] ?? SparseIndex()
+      return (
+        record ?? files.queue.record(at: position), end, index.start(for: position.ordinal)
+      )
     }
+    if let buffered { return buffered }
+    guard let end else { throw .unknownSegment(position.segment) }
+    guard position.ordinal < end.records else { throw .noSuchRecord(position) }
+    return try writtenRecord(at: position, before: end.end, from: start)
+  }
+
+  private func writtenRecord(
+    at position: Position, before end: Offset, from start: Offset
+  ) throws(LogError) -> Record {
     var found: Record?
-    try withWindow(position.segment, limit: end.end.value) { window throws(LogError) in
+    try withWindow(position.segment, limit: end.value) { window throws(LogError) in
       var decoder = PayloadDecoder()
       var at = start.value
       while case .frame(let header, let bytes) = try frame(at: at, of: position.segment, &window) {

@@ -79,7 +79,7 @@ private struct Identity {
     var block = "rpcv-node \(Self.version)\nnode \(node)\n"
     for id in former { block += "former \(id)\n" }
     block += "check \(hex(XXH64.hash(Array(block.utf8))))\n"
-    return block + block
+    return block + "\n" + block
   }
 
   static func read(_ path: String, on fs: any FileSystem) throws(LogError) -> Identity? {
@@ -106,8 +106,10 @@ private struct Identity {
     var block: [UInt8] = []
     for line in bytes.split(separator: 10, omittingEmptySubsequences: false) {
       let words = line.split(separator: 32).map { String(decoding: $0, as: UTF8.self) }
+      // A copy starts at an empty line or at its first word, so that no flipped bit spoils both.
+      if line.isEmpty || words.first == "rpcv-node" { block = [] }
       guard words.first == "check" else {
-        block += line + [10]
+        if !line.isEmpty { block += line + [10] }
         continue
       }
       if words.count == 2, words[1] == hex(XXH64.hash(block)) {
