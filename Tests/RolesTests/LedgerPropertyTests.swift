@@ -112,7 +112,7 @@ private func droppingMatters(_ world: inout LedgerWorld, bugs: LedgerBugs) -> St
       if world.upTo(2) == 0 { world.weights[4] = 0 }
       let mayLose = world.weights[4] > 0
       var ledger = Ledger()
-      var before: [CallName: [String]] = [:]
+      var before: [CallName: [Seen]] = [:]
       var states: [CallKey: CallState] = [:]
       for _ in 0..<60 {
         let told = ledger.fold(world.records(world.upTo(3) + 1), in: world)
@@ -149,16 +149,25 @@ private func droppingMatters(_ world: inout LedgerWorld, bugs: LedgerBugs) -> St
   }
 }
 
-/// All that can be read of each call, as text.
-private func dump(_ ledger: Ledger, _ world: LedgerWorld) -> [CallName: [String]] {
-  var dump: [CallName: [String]] = [:]
+/// All that can be read of one call with one digest.
+private struct Seen: Equatable {
+  var digest: Digest
+  var state: CallState
+  var records: [Record]
+}
+
+private func dump(_ ledger: Ledger, _ world: LedgerWorld) -> [CallName: [Seen]] {
+  var dump: [CallName: [Seen]] = [:]
   for session in world.sessions {
     for entry in ledger.calls(of: session) {
       dump[entry.call] = entry.versions.map { version in
-        let tasks = version.tasks.map { "\($0.name) \($0.phase) \($0.record)" }
-        let collections = version.collections.map { "\($0.result) \($0.kept.payload)" }
-        return "\(version.digest) \(version.state) \(tasks) \(collections) "
-          + "\(String(describing: version.submittedRecord)) \(version.cancelled?.payload ?? [])"
+        var records = version.tasks.map(\.record)
+        records += version.collections.map { Record(kind: .collected, payload: $0.kept.payload) }
+        if let submitted = version.submittedRecord { records.append(submitted) }
+        if let cancelled = version.cancelled {
+          records.append(Record(kind: .cancelled, payload: cancelled.payload))
+        }
+        return Seen(digest: version.digest, state: version.state, records: records)
       }
     }
   }

@@ -11,14 +11,19 @@ struct CoordinatorHarness {
 
   var coordinator: Coordinator
   var now = Instant(nanoseconds: 1_000_000_000)
-  let own = SegmentName(
-    node: Self.node, log: .facts, serial: Serial(5), nonce: Nonce(0x5))
+  /// The segment of the present start.
+  var own = SegmentName(node: Self.node, log: .facts, serial: Serial(5), nonce: Nonce(0x5))
   let foreign = SegmentName(
     node: Self.peer, log: .facts, serial: Serial(1), nonce: Nonce(0x77))
   var sequence = LogSequence.zero
   var ordinals: [SegmentName: Ordinal] = [:]
-  /// All records appended or ingested, in order, with their sequences.
-  var log: [(record: Record, sequence: LogSequence)] = []
+  struct Entry {
+    var record: Record
+    var position: Position
+    var sequence: LogSequence
+  }
+  /// All records appended or ingested, in order.
+  var log: [Entry] = []
   var durable = LogSequence.zero
   /// Becomes durable at once if set.
   var syncsAlways = true
@@ -29,6 +34,8 @@ struct CoordinatorHarness {
   var notNeeded: [ArchiveID] = []
   var wakeAt: Instant?
   var nextToken: UInt64 = 1
+  var clientRequests: [RequestToken: ClientRequest] = [:]
+  var resultsRequests: [RequestToken: ResultsRequest] = [:]
   /// Looks at each reply at the moment that it is given.
   var onReply: (CoordinatorHarness, RequestToken, Coordinator.Reply) -> Void = { _, _, _ in }
 
@@ -80,7 +87,10 @@ struct CoordinatorHarness {
     sequence = sequence.next
     let first = ordinals[segment] ?? .zero
     ordinals[segment] = first + records.count
-    for record in records { log.append((record, sequence)) }
+    for (index, record) in records.enumerated() {
+      let position = Position(segment: segment, ordinal: first + index)
+      log.append(Entry(record: record, position: position, sequence: sequence))
+    }
     send(
       .facts(
         FactBatch(
@@ -94,6 +104,32 @@ struct CoordinatorHarness {
     guard durable < sequence else { return }
     durable = sequence
     send(.persisted(through: durable))
+  }
+
+  /// A power cut: what was not durable is gone, and so is whoever waited. A new start opens a new
+  /// segment.
+  mutating func crash(_ settings: CoordinatorSettings, ring: RingView) {
+    let kept = log.filter { $0.sequence <= durable }
+    own.serial = own.serial.next
+    own.nonce = Nonce(own.serial.value)
+    coordinator = Coordinator(settings: settings)
+    wakeAt = nil
+    start(ring: ring)
+    log = []
+    ordinals = [:]
+    for entry in kept {
+      let segment = entry.position.segment
+      log.append(Entry(record: entry.record, position: entry.position, sequence: .zero))
+      ordinals[segment] = entry.position.ordinal + 1
+      send(
+        .facts(
+          FactBatch(
+            segment: segment, firstOrdinal: entry.position.ordinal, records: [entry.record],
+            sequence: .zero)))
+    }
+    sequence = .zero
+    durable = .zero
+    send(.caughtUp)
   }
 
   /// The other coordinator has all of this node's segment.
@@ -122,6 +158,7 @@ struct CoordinatorHarness {
   @discardableResult
   mutating func ask(_ request: ClientRequest) -> RequestToken {
     let token = token()
+    clientRequests[token] = request
     send(.clientRequest(token, request))
     return token
   }
@@ -136,6 +173,7 @@ struct CoordinatorHarness {
   @discardableResult
   mutating func ask(_ request: ResultsRequest) -> RequestToken {
     let token = token()
+    resultsRequests[token] = request
     send(.resultsRequest(token, request))
     return token
   }

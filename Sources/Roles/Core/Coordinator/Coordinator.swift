@@ -81,6 +81,7 @@ public struct Coordinator: Sendable {
     case .operatorRequest(let token, let request): receive(request, as: token)
     case .requestGone(let token): forget(token)
     case .archive(let id, let state): archive(id, became: state)
+    case .segmentDeleted(let segment): ledger.forget(segment)
     case .peerDurable(let segment, let records): peer(holds: records, of: segment)
     case .ring(let view): ringBecame(view)
     case .neighbourAnswered: neighbourAnswered()

@@ -93,6 +93,8 @@ extension Coordinator {
     /// Nobody waits for this answer any more.
     case requestGone(RequestToken)
     case archive(ArchiveID, ArchiveState)
+    /// This node deleted its copy of a segment: it is no evidence any more.
+    case segmentDeleted(SegmentName)
     /// Another coordinator holds so many records of this segment durably.
     case peerDurable(SegmentName, Ordinal)
     case ring(RingView)

@@ -89,6 +89,9 @@ extension Coordinator {
     }
     var reported = Set(request.running)
     reported.formUnion(request.holding)
+    if isPage(request), entry.reported.count < settings.taskListLimit {
+      reported.formUnion(entry.reported)
+    }
     let gone = entry.reported.subtracting(reported).sorted()
     let new = reported.subtracting(entry.reported).sorted()
     entry.reported = reported
@@ -103,9 +106,13 @@ extension Coordinator {
     for task in gone + new { reconsider(task) }
   }
 
+  private func isPage(_ request: ServerRequest) -> Bool {
+    request.holding.count >= settings.holdingPage
+  }
+
   /// An assignment that two heartbeats after its answer was taken don't list has never arrived.
   private mutating func examine(_ request: ServerRequest) {
-    guard let entry = servers[request.server] else { return }
+    guard let entry = servers[request.server], !isPage(request) else { return }
     for task in entry.sent.keys.sorted() {
       guard var sent = entry.sent[task] else { continue }
       if entry.reported.contains(task) {
