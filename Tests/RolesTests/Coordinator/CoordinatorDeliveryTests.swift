@@ -110,7 +110,7 @@ import Testing
     h.ask(request)
     #expect(h.state(1) == .finished)
     #expect(h.client(poll) == nil)
-    h.send(.archive(archive, .held))
+    h.archive(archive, .held)
     #expect(h.client(poll)?.resultCounters == [1])
   }
 
@@ -136,7 +136,7 @@ import Testing
     var request = ResultsRequest(server: server.id)
     request.records = [CallSample.finished(task, "ok", files: archive)]
     h.ask(request)
-    h.send(.archive(archive, .lost))
+    h.archive(archive, .lost)
     #expect(h.state(1) == .pending)
     let again = h.pull(server.next(), wants: 1)
     #expect(again.count == 1)
@@ -146,7 +146,7 @@ import Testing
   @Test func whoHoldsTheArchiveFinishesTheCallAgain() {
     var h = CoordinatorHarness()
     let archive = CallSample.archive(1)
-    h.send(.archive(archive, .durable))
+    h.archive(archive, .durable)
     h.submit(1...1)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]
@@ -157,5 +157,58 @@ import Testing
     #expect(h.state(1) == .finished)
     let poll = h.answer(.poll())
     #expect(poll?.resultCounters == [1])
+  }
+}
+
+extension CoordinatorDeliveryTests {
+  @Test func archivesAreForgottenWithTheCallsThatWantThem() {
+    var h = CoordinatorHarness()
+    let (input, output) = (CallSample.archive(1), CallSample.archive(2))
+    h.submit(1...1) { $0.input = input }
+    h.archive(input, .durable)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    var request = ResultsRequest(server: server.id)
+    request.records = [CallSample.finished(task, "ok", files: output)]
+    h.ask(request)
+    #expect(h.notNeeded == [input])
+    #expect(h.needed == [input, output])
+    h.archive(output, .durable)
+    h.ask(.with([CallSample.released(1...1)]))
+    #expect(h.notNeeded == [input, output])
+    #expect(h.coordinator.archives.isEmpty)
+    #expect(h.coordinator.archiveUsers.isEmpty)
+  }
+
+  @Test func everyFinishedTasksArchivesAreKept() {
+    var h = CoordinatorHarness()
+    let (one, two) = (CallSample.archive(1), CallSample.archive(2))
+    h.submit(1...1)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    h.append([CallSample.finished(task, "ok", files: one)], to: h.foreign)
+    let other = CallSample.assigned(CallSample.foreignTask(1), 1, to: FakeServer(9).id)
+    var request = ResultsRequest(server: FakeServer(9).id)
+    request.records = [CallSample.finished(other, "ok", files: two)]
+    let first = h.answer(request)
+    #expect(first?.missingArchives == [two])
+    #expect(Set(h.needed) == [one, two])
+    h.archive(two, .durable)
+    #expect(h.answer(request)?.safe == [other.task])
+  }
+
+  @Test func aDeletedSegmentIsNoEvidence() {
+    var h = CoordinatorHarness(ring: CoordinatorDurabilityTests.twoListed)
+    h.append([CallSample.submitted(1)], to: h.foreign)
+    h.send(.peerDurable(h.foreign, Ordinal(1)))
+    #expect(h.answer(.with([]))?.safeThrough == CallCounter(1))
+    // Drained: the record stands in this node's own segment now.
+    h.append([CallSample.submitted(1)], to: h.own)
+    h.send(.segmentDeleted(h.foreign))
+    h.send(.ring(RingView()))
+    h.send(.ring(CoordinatorDurabilityTests.twoListed))
+    #expect(h.answer(.with([]))?.safeThrough == .zero)
+    h.peerCatchesUp()
+    #expect(h.answer(.with([]))?.safeThrough == CallCounter(1))
   }
 }

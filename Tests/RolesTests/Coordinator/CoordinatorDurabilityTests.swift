@@ -150,9 +150,9 @@ import Testing
     #expect(h.results(first)?.held == [])
     #expect(h.results(first)?.missingArchives == [archive])
     #expect(h.needed == [archive])
-    h.send(.archive(archive, .held))
+    h.archive(archive, .held)
     #expect(h.answer(request)?.held == [])
-    h.send(.archive(archive, .durable))
+    h.archive(archive, .durable)
     let last = h.answer(request)
     #expect(last?.held == [task.task])
     #expect(last?.safe == [task.task])
@@ -189,12 +189,12 @@ import Testing
     let task = h.pull(server.next(), wants: 1)[0]
     var request = ResultsRequest(server: server.id)
     request.records = [CallSample.finished(task, "ok", files: archive)]
-    h.send(.archive(archive, .durable))
+    h.archive(archive, .durable)
     h.ask(request)
     h.peerCatchesUp()
     #expect(h.answer(request)?.held == [task.task])
     #expect(h.answer(request)?.safe == [])
-    h.send(.archive(archive, .safe))
+    h.archive(archive, .safe)
     #expect(h.answer(request)?.safe == [task.task])
   }
 

@@ -30,6 +30,8 @@ struct CoordinatorHarness {
   var refusesAppends = false
   var replies: [RequestToken: Coordinator.Reply] = [:]
   var notes: [String] = []
+  /// Archives held here, told when they are asked for.
+  var store: [ArchiveID: ArchiveState] = [:]
   var needed: [ArchiveID] = []
   var notNeeded: [ArchiveID] = []
   var wakeAt: Instant?
@@ -71,7 +73,9 @@ struct CoordinatorHarness {
         precondition(replies[token] == nil, "\(token) was answered twice")
         replies[token] = reply
         onReply(self, token, reply)
-      case .needArchive(let id): needed.append(id)
+      case .needArchive(let id):
+        needed.append(id)
+        if let state = store[id] { send(.archive(id, state)) }
       case .archiveNotNeeded(let id): notNeeded.append(id)
       case .wakeAt(let instant): wakeAt = instant
       case .heardOf: break
@@ -151,6 +155,12 @@ struct CoordinatorHarness {
   mutating func token() -> RequestToken {
     defer { nextToken += 1 }
     return RequestToken(nextToken)
+  }
+
+  /// An archive arrived, became durable or was lost.
+  mutating func archive(_ id: ArchiveID, _ state: ArchiveState) {
+    store[id] = state > .missing ? state : nil
+    send(.archive(id, state))
   }
 
   // MARK: Requests

@@ -122,7 +122,7 @@ import Testing
     h.submit(1...1) { $0.executable = archive }
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 1).isEmpty)
-    h.send(.archive(archive, .held))
+    h.archive(archive, .held)
     #expect(h.pull(server.next(), wants: 1).count == 1)
   }
 

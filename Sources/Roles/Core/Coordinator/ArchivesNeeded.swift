@@ -3,63 +3,68 @@ import ReplicationCore
 
 // Archives that calls name: a call is given out when its inputs are complete here, counts as
 // accepted when they are durable, and its result is delivered when the archives of the result are
-// complete. It owns who waits for which archive; fetching them is the shell's business.
+// complete. It owns which calls want which archive, and what the shell said of those; of archives
+// that no call wants nothing is remembered. Fetching is the shell's business.
 
 extension Coordinator {
   func isHeld(_ id: ArchiveID) -> Bool { (archives[id] ?? .missing) >= .held }
+  func isDurable(_ id: ArchiveID) -> Bool { (archives[id] ?? .missing) >= .durable }
+
+  func isSafe(_ id: ArchiveID) -> Bool {
+    copies == 1 ? isDurable(id) : (archives[id] ?? .missing) >= .safe
+  }
 
   mutating func archive(_ id: ArchiveID, became state: ArchiveState) {
+    guard let users = archiveUsers[id] else { return }
     let was = archives[id] ?? .missing
-    archives[id] = state > .missing ? state : nil
-    if was > .missing && state <= .missing {
-      // Rot or an operator took it; rare, so the users are looked for.
-      for key in calls.keys.sorted() where wantedArchives(of: key).contains(id) {
-        archiveChanged(for: key)
+    archives[id] = state
+    let matters = (was >= .held) != (state >= .held) || (was >= .durable) != (state >= .durable)
+    if matters {
+      for key in users.elements {
+        block(key)
+        updateDelivery(of: key)
+        reconsider(key)
       }
-    } else {
-      for key in archiveUsers[id]?.elements ?? [] { archiveChanged(for: key) }
     }
     if state == .lost { giveUp(id) }
-  }
-
-  private mutating func archiveChanged(for key: CallKey) {
-    followArchives(of: key)
-    updateDelivery(of: key)
-    reconsider(key)
-  }
-
-  private func wantedArchives(of key: CallKey) -> [ArchiveID] {
-    guard let track = calls[key] else { return [] }
-    switch track.state {
-    case .pending, .assigned, .exhausted: return track.inputs
-    case .finished, .collected: return track.outputs
-    case .cancelled, .released: return []
+    if was >= .held && state < .held && archiveUsers[id] != nil {
+      directives.append(.needArchive(id))
     }
   }
 
-  /// Notes which archives a call lacks now, and asks for those that nobody asked for before.
+  /// Notes which archives a call wants now, and asks for those that nobody asked for before.
   mutating func followArchives(of key: CallKey) {
     guard let track = calls[key] else { return }
-    let wanted = wantedArchives(of: key)
-    if wanted.isEmpty && track.missing.isEmpty && !track.blocksAcceptance { return }
-    var missing: [ArchiveID] = []
-    for id in wanted where (archives[id] ?? .missing) < .durable && !missing.contains(id) {
-      missing.append(id)
+    var wanted = track.state < .finished ? track.inputs : []
+    for id in track.ends where !wanted.contains(id) { wanted.append(id) }
+    if wanted != track.wanted {
+      calls[key]?.wanted = wanted
+      for id in wanted where !track.wanted.contains(id) { addUser(key, of: id) }
+      for id in track.wanted where !wanted.contains(id) { removeUser(key, of: id) }
     }
-    for id in track.missing where !missing.contains(id) { removeUser(key, of: id) }
-    for id in missing where !track.missing.contains(id) { addUser(key, of: id) }
-    calls[key]?.missing = missing
-    block(key, track.state < .finished && !missing.isEmpty)
+    block(key)
   }
 
   mutating func stopFollowing(_ key: CallKey) {
     guard let track = calls[key] else { return }
-    for id in track.missing { removeUser(key, of: id) }
-    calls[key]?.missing = []
-    block(key, false)
+    calls[key]?.wanted = []
+    for id in track.wanted { removeUser(key, of: id) }
+    setBlocked(key, false)
   }
 
-  private mutating func block(_ key: CallKey, _ blocks: Bool) {
+  /// Inputs of a submission that keep it from being accepted.
+  func missingInputs(of key: CallKey) -> [ArchiveID] {
+    guard let track = calls[key], track.state < .finished else { return [] }
+    return track.inputs.filter { !isDurable($0) }
+  }
+
+  private mutating func block(_ key: CallKey) {
+    guard let track = calls[key] else { return }
+    if track.inputs.isEmpty && !track.blocksAcceptance { return }
+    setBlocked(key, !missingInputs(of: key).isEmpty)
+  }
+
+  private mutating func setBlocked(_ key: CallKey, _ blocks: Bool) {
     guard let track = calls[key], track.blocksAcceptance != blocks else { return }
     calls[key]?.blocksAcceptance = blocks
     let place = SessionPlace(counter: key.call.counter, digest: key.digest)
@@ -71,7 +76,7 @@ extension Coordinator {
   }
 
   private mutating func addUser(_ key: CallKey, of id: ArchiveID) {
-    if archiveUsers[id] == nil && !isHeld(id) { directives.append(.needArchive(id)) }
+    if archiveUsers[id] == nil { directives.append(.needArchive(id)) }
     archiveUsers[id, default: SortedSet()].insert(key)
   }
 
@@ -79,6 +84,7 @@ extension Coordinator {
     archiveUsers[id]?.remove(key)
     guard archiveUsers[id]?.isEmpty == true else { return }
     archiveUsers[id] = nil
-    if !isHeld(id) { directives.append(.archiveNotNeeded(id)) }
+    archives[id] = nil
+    directives.append(.archiveNotNeeded(id))
   }
 }

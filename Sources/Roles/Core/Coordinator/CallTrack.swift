@@ -53,8 +53,10 @@ struct CallTrack: Sendable {
   var inputs: [ArchiveID] = []
   /// Archives of the present result.
   var outputs: [ArchiveID] = []
-  /// Of `inputs` or `outputs`, whichever matters in this state: what isn't complete here.
-  var missing: [ArchiveID] = []
+  /// Archives of all finished tasks: each must be kept as long as its record.
+  var ends: [ArchiveID] = []
+  /// What the shell was asked for on this call's behalf, each once.
+  var wanted: [ArchiveID] = []
   /// It stands in the session's blocked counters: an input is not durable here.
   var blocksAcceptance = false
   var tasks: [TaskName] = []

@@ -75,7 +75,7 @@ extension Coordinator {
     var place = sessions[session]?.blocked.first
     while let found = place, missing.count < 256 {
       let call = CallName(session: session, counter: found.counter)
-      for id in calls[CallKey(call: call, digest: found.digest)]?.missing ?? [] {
+      for id in missingInputs(of: CallKey(call: call, digest: found.digest)) {
         missing.insert(id)
       }
       place = sessions[session]?.blocked.first(after: found)
@@ -108,7 +108,7 @@ extension Coordinator {
   private func areInputsSafe(_ version: CallVersion, _ session: SessionName) -> Bool {
     guard copies > 1, version.state < .finished else { return true }
     guard let submission = version.submission else { return true }
-    return submission.spec.archives.allSatisfy { archives[$0] == .safe }
+    return submission.spec.archives.allSatisfy { isSafe($0) }
   }
 
   /// Durable here and at as many other coordinators as `copies` asks for.

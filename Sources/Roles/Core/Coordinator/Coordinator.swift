@@ -35,8 +35,9 @@ public struct Coordinator: Sendable {
   /// The server that reports a task as waiting, running or held.
   var reporters: [TaskName: NodeID] = [:]
   var owners = OwnerTable()
+  /// What was told of the archives that calls want.
   var archives: [ArchiveID: ArchiveState] = [:]
-  /// Calls that wait for an archive that isn't durable here.
+  /// Calls that want an archive.
   var archiveUsers: [ArchiveID: SortedSet<CallKey>] = [:]
   /// The greatest number of records that another coordinator holds durably of a segment.
   var peersDurable: [SegmentName: Ordinal] = [:]
@@ -81,7 +82,7 @@ public struct Coordinator: Sendable {
     case .operatorRequest(let token, let request): receive(request, as: token)
     case .requestGone(let token): forget(token)
     case .archive(let id, let state): archive(id, became: state)
-    case .segmentDeleted(let segment): ledger.forget(segment)
+    case .segmentDeleted(let segment): segmentDeleted(segment)
     case .peerDurable(let segment, let records): peer(holds: records, of: segment)
     case .ring(let view): ringBecame(view)
     case .neighbourAnswered: neighbourAnswered()

@@ -92,6 +92,7 @@ extension Coordinator {
     case operatorRequest(RequestToken, OperatorRequest)
     /// Nobody waits for this answer any more.
     case requestGone(RequestToken)
+    /// News of an archive that was asked for, the first at once if it is held.
     case archive(ArchiveID, ArchiveState)
     /// This node deleted its copy of a segment: it is no evidence any more.
     case segmentDeleted(SegmentName)
@@ -119,8 +120,9 @@ extension Coordinator {
     /// To be appended in this order; the facts come back as an event before any other event.
     case append([Record])
     case reply(RequestToken, Reply)
-    /// Ask peers, clients and servers for it until told otherwise.
+    /// Tell of it, now if it is held and whenever that changes; ask peers for it if it isn't.
     case needArchive(ArchiveID)
+    /// No call wants it any more: nothing more is to be told.
     case archiveNotNeeded(ArchiveID)
     /// `tick` is wanted then; replaces the wish before.
     case wakeAt(Instant)

@@ -51,12 +51,13 @@ extension Coordinator {
     noteTasks(of: version, key, &track)
     noteResult(of: version, &track)
     calls[key] = track
+    // Before the archives of what was lost are given up.
+    refinishIfLost(key, version)
     followArchives(of: key)
     if track.state >= .finished && track.state != was { dismissTasks(of: key) }
     for task in version.abandoned { dismiss(task, on: nil) }
     updateDelivery(of: key)
     reconsider(key)
-    refinishIfLost(key, version)
   }
 
   private mutating func noteTasks(
@@ -100,13 +101,17 @@ extension Coordinator {
   }
 
   private func noteResult(of version: CallVersion, _ track: inout CallTrack) {
-    guard track.state == .finished || track.state == .collected, let result = version.result
-    else {
-      track.outputs = []
-      return
+    let result = version.resultTask
+    track.outputs = []
+    track.ends = []
+    for entry in version.tasks where entry.phase == .finished {
+      guard case .finished(let finished)? = try? Fact.decode(entry.record) else { continue }
+      let archives = finished.result.archives
+      for id in archives where !track.ends.contains(id) { track.ends.append(id) }
+      guard entry.name == result?.name, !archives.isEmpty else { continue }
+      track.outputs = archives
+      track.result = entry.record
     }
-    track.outputs = result.result.archives
-    if !track.outputs.isEmpty { track.result = version.resultRecord }
   }
 
   /// The ledger forgot the call: it is released.

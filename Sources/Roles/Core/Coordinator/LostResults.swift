@@ -8,7 +8,7 @@ extension Coordinator {
   /// None of those asked for `lostAfter` had the archive: the finished tasks that name it are lost.
   mutating func giveUp(_ id: ArchiveID) {
     for key in archiveUsers[id]?.elements ?? [] {
-      guard let state = calls[key]?.state, state == .finished || state == .collected,
+      guard calls[key]?.ends.contains(id) == true,
         let version = ledger.version(of: key.call, digest: key.digest)
       else { continue }
       for entry in version.tasks where entry.phase == .finished {

@@ -177,6 +177,15 @@ extension Coordinator {
     for token in due { continueClient(token) }
   }
 
+  /// What stood there stands elsewhere, or matters no more.
+  mutating func segmentDeleted(_ segment: SegmentName) {
+    ledger.forget(segment)
+    peersDurable[segment] = nil
+    for wait in safetyWaits.removeValue(forKey: segment)?.elements ?? [] {
+      continueClient(wait.token)
+    }
+  }
+
   // MARK: Ends
 
   mutating func reply(_ token: RequestToken, _ reply: Reply) {

@@ -95,12 +95,10 @@ extension Coordinator {
     for (record, task, archives) in wait.records {
       let standing = ledger.standing(of: record)
       guard let evidence = standing.evidence else { continue }
-      if case .released = standing {
-        response.held.append(task)
-        if isSafe(evidence) || isDead(record) { response.safe.append(task) }
-        continue
-      }
-      let lacking = isDead(record) ? [] : archives.filter { !isDurable($0) }
+      var archives = archives
+      // Another record stands for it: its own archives are nobody's.
+      if case .held = standing {} else { archives = [] }
+      let lacking = archives.filter { !isDurable($0) }
       for id in lacking { missing.insert(id) }
       guard lacking.isEmpty, isDurable(evidence.sequence) else { continue }
       response.held.append(task)
@@ -134,12 +132,5 @@ extension Coordinator {
 
   private func isDead(_ record: Record) -> Bool {
     record.payload.withUnsafeBytes { ledger.isDeadForEver(record.kind, $0) }
-  }
-
-  private func isDurable(_ id: ArchiveID) -> Bool { (archives[id] ?? .missing) >= .durable }
-
-  private func isSafe(_ id: ArchiveID) -> Bool {
-    let state = archives[id] ?? .missing
-    return copies == 1 ? state >= .durable : state >= .safe
   }
 }
