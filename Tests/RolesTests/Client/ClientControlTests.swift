@@ -155,6 +155,8 @@ struct ClientControlTests {
     bench.handle(.attach(wantsResults: true))
     bench.settle(&coordinator)
     #expect(bench.said.contains(.attached(through: CallCounter(10))))
+    // The first question left with the first page of digests.
+    bench.answerPoll(coordinator)
     bench.answerPoll(coordinator)
     #expect(bench.results.count == 10)
     bench.submit("more")

@@ -56,7 +56,7 @@ struct ModelCoordinator {
   }
 
   mutating func take(_ request: ClientRequest) -> Refusal? {
-    if request.records.count > 1000 { complaints.append("too many records") }
+    if request.records.count > 1066 { complaints.append("too many records") }
     var lastSubmitted = CallCounter.zero
     for record in request.records {
       guard let fact = try? Fact.decode(record) else { return Refusal(.badRecord, "unreadable") }

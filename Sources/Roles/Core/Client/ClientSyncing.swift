@@ -134,10 +134,10 @@ extension Client {
   /// of the calls that the coordinator knows by then.
   private func fill(_ batch: inout SyncBatch, _ exchange: inout SyncExchange) {
     if !contact.isGreeted {
-      if shelf.holds(.opened) { batch.add(.opened, shelf.size(of: .opened)) }
+      batch.addHead(.opened, shelf.size(of: .opened))
       for entry in releases.live {
         let key = ClientRecordKey.released(entry.number)
-        batch.add(key, shelf.size(of: key))
+        batch.addHead(key, shelf.size(of: key))
       }
     }
     fillHeads(&batch, &exchange)
@@ -155,7 +155,7 @@ extension Client {
       guard let key = outbox.item(number)?.key, number - outbox.heldThrough < 4096 else { break }
       switch key {
       case .opened, .released:
-        if !isObsolete(key) { batch.add(key, shelf.size(of: key)) }
+        if !isObsolete(key) { batch.addHead(key, shelf.size(of: key)) }
       case .submitted, .cancelled, .collected: break
       }
     }
@@ -165,11 +165,11 @@ extension Client {
     guard divergence == nil else { return }
     // Half of a full batch is left to the controls that wait.
     let reserved = min(outbox.unheldCount, batch.recordLimit / 2)
-    while batch.keys.count + reserved < batch.recordLimit || batch.keys.isEmpty,
+    while batch.count + reserved < batch.recordLimit || batch.count == 0,
       let next = submission(after: exchange.through), let call = calls[next],
       let key = sendKey(next, call)
     {
-      guard batch.add(key, shelf.size(of: key)) else { break }
+      guard batch.addSubmission(key, shelf.size(of: key)) else { break }
       if exchange.firstSubmission == nil { exchange.firstSubmission = next }
       exchange.through = next
       // What was said of it travels along, or the coordinator would schedule it meanwhile.
@@ -183,6 +183,7 @@ extension Client {
   private func fillTails(_ batch: inout SyncBatch, _ exchange: inout SyncExchange) {
     var number = outbox.heldThrough
     scan: while number < outbox.end, let key = outbox.item(number)?.key {
+      if key.counter == nil, !isObsolete(key), !batch.contains(key) { break scan }
       if !isObsolete(key), !batch.contains(key) {
         if let counter = key.counter, counter > exchange.through, calls[counter]?.isLogged == true {
           break scan
@@ -195,11 +196,11 @@ extension Client {
     exchange.controlsThrough = number
     // Nothing new to say: the newest that is held tells whether all are safe.
     if exchange.provesThrough == nil, let held = newestHeldControl() {
+      if held.key.counter == nil { batch.addHead(held.key, shelf.size(of: held.key)) }
       if batch.contains(held.key) || batch.addTail(held.key, shelf.size(of: held.key)) {
         exchange.provesThrough = held.number + 1
       }
     }
-    batch.finish()
   }
 
   /// The newest control that the coordinator holds, is not known to be safe and still matters.

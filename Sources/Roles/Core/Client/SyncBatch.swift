@@ -2,7 +2,8 @@
 // bytes.
 
 struct SyncBatch: Sendable {
-  private(set) var keys: [ClientRecordKey] = []
+  private var heads: [ClientRecordKey] = []
+  private var submissions: [ClientRecordKey] = []
   private var tails: [ClientRecordKey] = []
   private var known: Set<ClientRecordKey> = []
   private var bytes = 0
@@ -14,29 +15,35 @@ struct SyncBatch: Sendable {
     byteLimit = bytes
   }
 
+  var keys: [ClientRecordKey] { heads + submissions + tails }
+  var count: Int { known.count }
+
   func contains(_ key: ClientRecordKey) -> Bool { known.contains(key) }
+
+  /// Opened or Released: ahead of all others and whatever the limits say: these are few (ReleaseLedger sees to it), and
+  /// nothing is understood without them.
+  mutating func addHead(_ key: ClientRecordKey, _ size: Int?) {
+    guard let size, known.insert(key).inserted else { return }
+    heads.append(key)
+    bytes += size
+  }
 
   /// False if it doesn't fit; the first always does. One that is there already is there once.
   @discardableResult
-  mutating func add(_ key: ClientRecordKey, _ size: Int?) -> Bool {
+  mutating func addSubmission(_ key: ClientRecordKey, _ size: Int?) -> Bool {
     if known.contains(key) { return true }
     guard count(key, size) else { return false }
-    keys.append(key)
+    submissions.append(key)
     return true
   }
 
-  /// The same, after the submissions.
+  /// The same, for what is said of a call.
   @discardableResult
   mutating func addTail(_ key: ClientRecordKey, _ size: Int?) -> Bool {
     if known.contains(key) { return true }
     guard count(key, size) else { return false }
     tails.append(key)
     return true
-  }
-
-  mutating func finish() {
-    keys += tails
-    tails = []
   }
 
   private mutating func count(_ key: ClientRecordKey, _ size: Int?) -> Bool {
