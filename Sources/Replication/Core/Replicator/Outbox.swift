@@ -30,7 +30,7 @@ struct Outbox: Sendable {
   /// Own open facts first (somebody waits for `safe`), then facts, then archives.
   enum Priority: Int, Sendable, CaseIterable { case urgent, facts, archives }
 
-  struct Read: Sendable {
+  struct Read: Hashable, Sendable {
     var segment: SegmentName
     var offset: Offset
     var reserved: Int

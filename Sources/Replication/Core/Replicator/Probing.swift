@@ -78,6 +78,7 @@ extension Replicator {
   /// After every change of membership or suspicion.
   mutating func refreshRing() {
     guard hasStarted else { return }
+    ringChanges += 1
     tellSuspicions()
     ring = Ring(local: local, membership: membership, isSuspected: detector.isSuspected)
     if membership.routes.isEmpty && catchUp.alone() { emit(.caughtUp) }

@@ -43,8 +43,10 @@ extension Replicator {
   /// Every known coordinator but this one, suspected or not, sorted by address.
   public var known: [Membership.Entry] { membership.entries.filter { !$0.isSelf } }
 
+  /// Whether the coordinator that is known under this address does not answer under any.
   public func suspects(_ address: String) -> Bool {
-    suspicions.contains { $0.address == address }
+    let node = membership.entry(at: address)?.node
+    return suspicions.contains { node == nil ? $0.address == address : $0.node == node }
   }
 
   /// The addresses of all known coordinators, for clients and servers.

@@ -52,6 +52,10 @@ public struct Replicator: Sendable {
   var appended: Set<SegmentName> = []
   var rotation = ""
 
+  /// Grows whenever ring, membership or suspicions may have changed: who shows them need look only
+  /// then.
+  public internal(set) var ringChanges: UInt64 = 0
+
   var hasStarted = false
   /// Counts events; orders a peer's words.
   var turn: UInt64 = 0
