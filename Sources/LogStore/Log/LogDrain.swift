@@ -16,7 +16,9 @@ extension Log {
         examinations.append(Examination(of: end, complete: isComplete(name) == true))
       }
       if !hasBug(.drainCheckSkipped) {
-        var search = CoverSearch(victims: segments)
+        let table = retirements
+        var search = CoverSearch(
+          victims: segments, of: node, isRetired: { table.isRetired($0) != nil })
         for index in examinations.indices {
           try collect(index, &examinations[index], &search, isDead)
         }

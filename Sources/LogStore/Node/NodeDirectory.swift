@@ -61,6 +61,13 @@ public final class NodeDirectory: Sendable {
     return identity.node
   }
 
+  /// Whose directory this is, without taking it; nil if it has no identity.
+  package static func identity(
+    of path: String, on fs: any FileSystem
+  ) throws(LogError) -> NodeID? {
+    try Identity.read(path + "/IDENTITY", on: fs)?.node
+  }
+
   /// Lets another process have the directory.
   public func close() { fs.close(lock) }
 }

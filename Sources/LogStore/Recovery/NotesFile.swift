@@ -71,6 +71,19 @@ struct NotesFile: Sendable {
     return (file, notes)
   }
 
+  /// The notes as they stand, for inspection; none if there is no file.
+  static func peek(
+    in directory: String, log: LogKind, on fs: any FileSystem
+  ) throws(FileError) -> Notes {
+    var notes = Notes()
+    do throws(FileError) {
+      let handle = try fs.open(directory + "/" + fileName, .read)
+      defer { fs.close(handle) }
+      try read(handle, min(try fs.size(handle), largest), log, on: fs, into: &notes)
+    } catch where error.code == missingFile {}
+    return notes
+  }
+
   var isLong: Bool { end > NotesFile.rewriteSize }
 
   private static func read(

@@ -61,6 +61,14 @@ struct Recovery: ~Copyable {
     for name in notes.damaged.keys { note(serialOf: name) }
   }
 
+  /// For inspection, which reads files by itself: a scan to be judged with the others.
+  mutating func consider(_ scan: SegmentScan) {
+    scans.removeAll { $0.name == scan.name }
+    scans.append(scan)
+  }
+
+  mutating func forget(_ name: SegmentName) { scans.removeAll { $0.name == name } }
+
   private mutating func note(serialOf name: SegmentName) {
     guard name.node == node else { return }
     highestSerial = max(highestSerial ?? name.serial, name.serial)

@@ -13,6 +13,12 @@ public struct Examination: Sendable {
   public var deadBytes: UInt64 = 0
   /// Bytes of live records that have a cover in another segment.
   public var coveredBytes: UInt64 = 0
+  /// Covered records whose covers may themselves go soon: all of them stand in segments that are
+  /// retired or examined too, or in another node's that is earlier in the common order of names.
+  /// They don't bar a deletion; a retirer appends them again, and they are no dead weight.
+  public var weaklyCovered: [Record] = []
+  /// Bytes of the weakly covered records; part of `coveredBytes`.
+  public var weakBytes: UInt64 = 0
   /// All that liveness and covers rest on happened at or before this; sorted segments that hold
   /// the covers.
   public var asOf = LogSequence.zero
@@ -39,13 +45,20 @@ struct CoverSearch {
     /// The next wanted record with the same hash.
     var next: Int?
     var cover: SegmentName?
+    var isWeak = true
   }
 
   private var wanted: [Wanted] = []
   private var heads: [UInt64: Int] = [:]
   private let victims: [SegmentName]
+  private let node: NodeID
+  private let isRetired: (SegmentName) -> Bool
 
-  init(victims: [SegmentName]) { self.victims = victims }
+  init(victims: [SegmentName], of node: NodeID, isRetired: @escaping (SegmentName) -> Bool) {
+    self.victims = victims
+    self.node = node
+    self.isRetired = isRetired
+  }
 
   private static func hash(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> UInt64 {
     XXH64.hash(payload, seed: UInt64(kind.value))
@@ -69,11 +82,16 @@ struct CoverSearch {
     while let at = index {
       index = wanted[at].next
       let item = wanted[at]
-      guard item.cover == nil, item.record.kind == kind, segment != victims[item.victim],
-        !victims.contains(segment) || segment > victims[item.victim],
+      let victim = victims[item.victim]
+      let isVictim = victims.contains(segment)
+      guard item.cover == nil || item.isWeak, item.record.kind == kind, segment != victim,
+        !isVictim || segment > victim,
         item.record.payload.withUnsafeBytes({ $0.equals(payload) })
       else { continue }
+      let isWeak = isVictim || isRetired(segment) || (segment < victim && segment.node != node)
+      guard item.cover == nil || !isWeak else { continue }
       wanted[at].cover = segment
+      wanted[at].isWeak = isWeak
     }
   }
 
@@ -85,6 +103,10 @@ struct CoverSearch {
       if let cover = item.cover {
         examinations[item.victim].coveredBytes += size
         covers[item.victim, default: []].insert(cover)
+        if item.isWeak {
+          examinations[item.victim].weakBytes += size
+          examinations[item.victim].weaklyCovered.append(item.record)
+        }
       } else {
         examinations[item.victim].liveBytes += size
         examinations[item.victim].uncovered.append(item.record)

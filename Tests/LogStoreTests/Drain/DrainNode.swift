@@ -1,0 +1,215 @@
+// One node of the drain tests: a log and its drainer on a simulated disk, with a release as the
+// only thing that makes a record dead. Every deletion is checked against I4, every recovery
+// against I1.
+
+import Testing
+
+@testable import LogStore
+
+final class DrainNode {
+  let id: NodeID
+  let directory = "/facts"
+  var options: LogOptions
+  var drainOptions = DrainOptions()
+  private(set) var disk = SimulatedDisk()
+  private(set) var log: Log
+  private(set) var drainer: Drainer
+  private(set) var violations: [String] = []
+  /// All that a drainer appended here so far.
+  private(set) var appendedByDrain = 0
+  private(set) var deleted: [SegmentName] = []
+  private(set) var lastStep = DrainStep()
+  var isCaughtUp = true
+  /// The removed nodes that this one adopts.
+  var adopts: Set<NodeID> = []
+
+  private var released: Set<UInt64> = []
+  /// Keys of data and releases that are durable here.
+  private var acknowledged: Set<UInt64> = []
+  private var dice: SplitMix64
+
+  init(_ number: UInt64, options: LogOptions, drain: DrainOptions = DrainOptions()) throws {
+    id = NodeID(ID128(high: number, low: number))
+    self.options = options
+    drainOptions = drain
+    dice = SplitMix64(seed: number)
+    log = try Self.open(disk, directory, id, options, &dice) { _, _, _ in }
+    drainer = Drainer(of: log, drain)
+  }
+
+  private static func open(
+    _ disk: SimulatedDisk, _ directory: String, _ id: NodeID, _ options: LogOptions,
+    _ dice: inout SplitMix64, knownSerial: Serial? = nil, visit: Log.Visit
+  ) throws -> Log {
+    try Log.open(
+      directory, on: disk, node: id, log: .facts, options: options, entropy: &dice,
+      knownSerial: knownSerial, visit: visit
+    ).0
+  }
+
+  static func options() -> LogOptions {
+    var options = LogOptions()
+    options.segmentLimit = 16 * 1024
+    options.frameLimit = 16 * 1024
+    options.recordLimit = 10 * 1024
+    options.reserve = 0
+    return options
+  }
+
+  // MARK: - Life
+
+  /// Starts again: on the disk as it is, or on the image of a power cut.
+  func restart(crash seed: UInt64? = nil, knownSerial: Serial? = nil) throws {
+    disk = seed.map(disk.crashImage(seed:)) ?? disk.killImage()
+    released = []
+    var found: Set<UInt64> = []
+    log = try Self.open(disk, directory, id, options, &dice, knownSerial: knownSerial) {
+      _, kind, payload in
+      self.learn(kind, payload)
+      found.insert(CrashRecord.key(kind, payload))
+    }
+    let dead = Set(released.map { CrashRecord.key(CrashRecord.datum($0)) })
+    let lost = acknowledged.subtracting(found).subtracting(dead)
+    if !lost.isEmpty {
+      violations.append("I1: \(lost.count) durable records of \(id.short) are gone")
+    }
+    acknowledged.formUnion(found)
+    drainer = Drainer(of: log, drainOptions)
+  }
+
+  func append(_ records: [Record]) throws {
+    guard !records.isEmpty else { return }
+    try log.append(RecordBatch(records))
+    for record in records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
+  }
+
+  func appendData(_ numbers: some Sequence<UInt64>) throws {
+    for number in numbers { try append([CrashRecord.datum(number)]) }
+  }
+
+  func commit() throws {
+    try log.commit()
+    for keys in try durableKeys().values { acknowledged.formUnion(keys) }
+  }
+
+  private func learn(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    if kind == CrashRecord.release, let number = CrashRecord.number(payload) {
+      released.insert(number)
+    }
+  }
+
+  private func isDead(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {
+    kind == CrashRecord.datum && CrashRecord.number(payload).map(released.contains) == true
+  }
+
+  /// Gives `other` what it lacks of every segment held here; a refusal is learned from.
+  func ship(to other: DrainNode, only names: [SegmentName]? = nil) throws {
+    for end in log.vector() where names?.contains(end.name) ?? true {
+      while true {
+        let held = other.log.end(of: end.name)?.end ?? .zero
+        guard held < end.end else { break }
+        let bytes = try log.read(end.name, from: held, maxBytes: 8_000)
+        do throws(IngestError) {
+          try other.take(bytes, of: end.name, at: held)
+        } catch .retired(let record) {
+          if log.retirements.isRetired(end.name) == nil { try append([record]) }
+          break
+        } catch .ownAhead {
+          break
+        }
+      }
+    }
+  }
+
+  private func take(
+    _ bytes: [UInt8], of name: SegmentName, at offset: Offset
+  ) throws(IngestError) {
+    try bytes.withUnsafeBufferPointer { bytes throws(IngestError) in
+      _ = try log.ingest(name, at: offset, UnsafeRawBufferPointer(bytes)) { _, kind, payload in
+        self.learn(kind, payload)
+      }
+    }
+  }
+
+  // MARK: - Draining
+
+  /// One step; I4 is checked for every file that went.
+  @discardableResult
+  func step(at now: UInt64) throws -> DrainStep {
+    let before = try keysByLiveness()
+    let step = try drainer.step(
+      log, at: now, caughtUp: isCaughtUp, mayRetire: { self.adopts.contains($0) }, isDead: isDead)
+    for batch in step.appended {
+      appendedByDrain += batch.records.count
+      for record in batch.records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
+    }
+    deleted += step.deleted
+    var covers: Set<UInt64> = []
+    if !step.deleted.isEmpty { for keys in try durableKeys().values { covers.formUnion(keys) } }
+    for name in step.deleted {
+      let bare = (before[name] ?? []).subtracting(covers)
+      if !bare.isEmpty {
+        violations.append("I4: \(name) went at \(id.short) with \(bare.count) live records")
+      }
+    }
+    lastStep = step
+    return step
+  }
+
+  /// Steps and commits until nothing is left to do at this time.
+  func drain(at now: UInt64) throws {
+    for _ in 0..<200 {
+      let step = try step(at: now)
+      if step.waitsFor != nil { try commit() }
+      if step.waitsFor == nil && !step.hasMore { return }
+    }
+    violations.append("L2: \(id.short) doesn't come to rest")
+  }
+
+  // MARK: - What is held
+
+  /// Keys of live records by segment, durable or not.
+  private func keysByLiveness() throws -> [SegmentName: Set<UInt64>] {
+    var result: [SegmentName: Set<UInt64>] = [:]
+    let table = log.retirements
+    for end in log.vector() {
+      var keys: Set<UInt64> = []
+      try log.forEachRecord(in: end.name) { _, kind, payload in
+        let isGone =
+          kind.value <= 15 ? table.isDeadForEver(kind, payload) : self.isDead(kind, payload)
+        if !isGone { keys.insert(CrashRecord.key(kind, payload)) }
+      }
+      result[end.name] = keys
+    }
+    return result
+  }
+
+  private func durableKeys() throws -> [SegmentName: Set<UInt64>] {
+    var result: [SegmentName: Set<UInt64>] = [:]
+    for end in log.vector() {
+      var keys: Set<UInt64> = []
+      try log.forEachRecord(in: end.name) { position, kind, payload in
+        if position.ordinal < end.durableRecords { keys.insert(CrashRecord.key(kind, payload)) }
+      }
+      result[end.name] = keys
+    }
+    return result
+  }
+
+  var names: [SegmentName] { log.vector().map(\.name) }
+  var ownNames: [SegmentName] { names.filter { $0.node == id } }
+
+  /// Numbers of the data that are held and not released, each as often as it is held.
+  func liveData() throws -> [UInt64: Int] {
+    var found: [UInt64: Int] = [:]
+    for name in names {
+      try log.forEachRecord(in: name) { _, kind, payload in
+        guard kind == CrashRecord.datum, let number = CrashRecord.number(payload),
+          !self.released.contains(number)
+        else { return }
+        found[number, default: 0] += 1
+      }
+    }
+    return found
+  }
+}
