@@ -13,6 +13,7 @@ let package = Package(
   products: [
     .library(name: "LogStore", targets: ["LogStore"]),
     .executable(name: "rpcv", targets: ["rpcv"]),
+    .executable(name: "rpcv-logdump", targets: ["rpcv-logdump"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -85,6 +86,15 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Tools/rpcv",
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "rpcv-logdump",
+      dependencies: [
+        "RolesCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Tools/rpcv-logdump",
       swiftSettings: strict),
 
     .testTarget(name: "LogStoreTests", dependencies: ["LogStore"], swiftSettings: strict),

@@ -80,7 +80,7 @@ struct NotesFile: Sendable {
       let handle = try fs.open(directory + "/" + fileName, .read)
       defer { fs.close(handle) }
       try read(handle, min(try fs.size(handle), largest), log, on: fs, into: &notes)
-    } catch where error.code == missingFile {}
+    } catch  where error.code == missingFile {}
     return notes
   }
 

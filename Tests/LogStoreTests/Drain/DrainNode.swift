@@ -109,16 +109,26 @@ final class DrainNode {
         let held = other.log.end(of: end.name)?.end ?? .zero
         guard held < end.end else { break }
         let bytes = try log.read(end.name, from: held, maxBytes: 8_000)
-        do throws(IngestError) {
-          try other.take(bytes, of: end.name, at: held)
-        } catch .retired(let record) {
-          if log.retirements.isRetired(end.name) == nil { try append([record]) }
-          break
-        } catch .ownAhead {
-          break
-        }
+        guard try offer(bytes, of: end.name, at: held, to: other) else { break }
       }
     }
+  }
+
+  /// False if the other refuses the segment.
+  private func offer(
+    _ bytes: [UInt8], of name: SegmentName, at offset: Offset, to other: DrainNode
+  ) throws -> Bool {
+    var refusal: Record?
+    do throws(IngestError) {
+      try other.take(bytes, of: name, at: offset)
+      return true
+    } catch .retired(let record) {
+      refusal = record
+    } catch .ownAhead {
+      return false
+    }
+    if let refusal, log.retirements.isRetired(name) == nil { try append([refusal]) }
+    return false
   }
 
   private func take(

@@ -17,8 +17,9 @@ import Testing
 
   @Test func staysSortedWhateverTheOrder() {
     var dice = Dice(seed: 5)
-    let ends = (0..<60).map { index in
-      end(UInt64(index % 5), UInt64(index), 100, log: index % 2 == 0 ? .facts : .archives)
+    let ends: [SegmentEnd] = (0..<60).map { (index: UInt64) in
+      let log: LogKind = index % 2 == 0 ? .facts : .archives
+      return end(index % 5, index, 100, log: log)
     }
     let vector = SegmentVector(ends.shuffled(using: &dice))
     #expect(vector == SegmentVector(ends))

@@ -84,7 +84,9 @@ struct ClientControlTests {
     bench.handle(.endSession)
     let records = bench.log
     func dead() -> [Bool] {
-      records.map { record in record.payload.withUnsafeBytes { bench.client.isDead(record.kind, $0) } }
+      records.map { record in
+        record.payload.withUnsafeBytes { bench.client.isDead(record.kind, $0) }
+      }
     }
     bench.settle(&coordinator, copies: [ModelCoordinator()])
     #expect(!bench.progress.isEnded)
@@ -198,10 +200,11 @@ struct ClientControlTests {
     #expect(released.rangeCount == 5000)
     #expect(most <= 65)
     #expect(written < 5000 * 64)
-    #expect(ledger.live.reduce(CounterRanges()) { sum, entry in
-      var sum = sum
-      for range in entry.ranges.ranges { sum.insert(range) }
-      return sum
-    } == released)
+    #expect(
+      ledger.live.reduce(CounterRanges()) { sum, entry in
+        var sum = sum
+        for range in entry.ranges.ranges { sum.insert(range) }
+        return sum
+      } == released)
   }
 }

@@ -67,7 +67,9 @@ struct ClientGridTests {
     for number in 1...6 { grid.client.submit("call \(number)") }
     grid.run { $0.server.running.count == 2 }
     grid.client.handle(.cancelAll)
-    grid.run { $0.server.server.tasks.isEmpty && $0.client.client.released.contains(CallCounter(6)) }
+    grid.run {
+      $0.server.server.tasks.isEmpty && $0.client.client.released.contains(CallCounter(6))
+    }
     #expect(grid.server.running.isEmpty)
     #expect(grid.client.client.released.ranges == [CallCounter(1)...CallCounter(6)])
     #expect(grid.client.results.isEmpty)

@@ -39,7 +39,10 @@ struct CounterRangesTests {
     ranges.insert(CallCounter(1)...CallCounter.greatest)
     ranges.insert(CallCounter.greatest)
     #expect(ranges.rangeCount == 1)
-    #expect(ranges.gaps(in: CallCounter(0)...CallCounter.greatest) == [CallCounter.zero...CallCounter.zero])
+    #expect(
+      ranges.gaps(in: CallCounter(0)...CallCounter.greatest) == [
+        CallCounter.zero...CallCounter.zero
+      ])
     ranges.remove(CallCounter(5)...CallCounter.greatest)
     #expect(ranges.ranges == [CallCounter(1)...CallCounter(4)])
   }
