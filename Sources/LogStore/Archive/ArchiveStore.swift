@@ -92,6 +92,17 @@ public final class ArchiveStore: Sendable {
     }
   }
 
+  /// Records that were appended again by a drain of the log.
+  public func appended(_ records: [Record], at first: Position, _ sequence: LogSequence) {
+    state.withLock { index in
+      for (offset, record) in records.enumerated() {
+        let position = Position(
+          segment: first.segment, ordinal: Ordinal(first.ordinal.value + UInt64(offset)))
+        record.payload.withUnsafeBytes { index.note(record.kind, $0, at: position, sequence) }
+      }
+    }
+  }
+
   /// A neighbour's bytes of an archive segment; see `Log.ingest`.
   public func ingest(
     _ segment: SegmentName, at offset: Offset, _ bytes: UnsafeRawBufferPointer

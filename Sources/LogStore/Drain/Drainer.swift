@@ -43,6 +43,8 @@ public struct Drainer: Sendable {
   private var waiting: [SegmentName: Waiting] = [:]
   /// Older segments that are worth keeping as they are, or can't be read to the end.
   private var kept: Set<SegmentName> = []
+  /// What a step appended before it failed: told with the next.
+  private var untold: [DrainStep.Batch] = []
 
   /// To be made when the log has just been opened.
   public init(of log: Log, _ options: DrainOptions = DrainOptions()) {
@@ -57,33 +59,47 @@ public struct Drainer: Sendable {
     isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
   ) throws(LogError) -> DrainStep {
     var step = DrainStep()
+    step.appended = untold
+    untold = []
+    do throws(LogError) {
+      try go(on: log, now, caughtUp, mayRetire, isDead, &step)
+    } catch {
+      untold = step.appended
+      throw error
+    }
+    return step
+  }
+
+  private mutating func go(
+    on log: Log, _ now: UInt64, _ caughtUp: Bool, _ mayRetire: (NodeID) -> Bool,
+    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool, _ step: inout DrainStep
+  ) throws(LogError) {
     // The first word that one's own open segment is retired ends it.
     if log.retirements.isRetired(log.openSegment) != nil { log.seal() }
     guard caughtUp else {
       // Who was away waits the whole grace again.
       waiting = [:]
       phase = .idle
-      return step
+      return
     }
     switch phase {
     case .idle:
       try start(log, now, mayRetire, isDead, &step)
     case .covering(let group, let until):
-      guard isDurable(log, until, &step) else { return step }
+      guard isDurable(log, until, &step) else { return }
       phase = .idle
       try examine(group, log, now, isCovered: true, isDead, &step)
     case .licensing(let group, let until):
-      guard isDurable(log, until, &step) else { return step }
+      guard isDurable(log, until, &step) else { return }
       phase = .idle
       let held = group.names.filter { log.end(of: $0) != nil }
       check(try log.examine(held, isDead: isDead), log)
       step.hasMore = true
     case .checking(let examinations, let until):
-      guard isDurable(log, until, &step) else { return step }
+      guard isDurable(log, until, &step) else { return }
       phase = .idle
       try delete(examinations, log, now, isDead, &step)
     }
-    return step
   }
 
   private func isDurable(_ log: Log, _ until: LogSequence, _ step: inout DrainStep) -> Bool {

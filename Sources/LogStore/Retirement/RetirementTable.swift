@@ -18,6 +18,8 @@ public struct RetirementTable: Hashable, Sendable {
   private var exceptions: [SegmentName: Holding] = [:]
   private var floors: [Owner: (Serial, Holding)] = [:]
   private var closed: [Owner: [Serial: Holding]] = [:]
+  /// Grows with every fold that may have changed something.
+  public private(set) var revision: UInt64 = 0
 
   init() {}
 
@@ -107,6 +109,7 @@ public struct RetirementTable: Hashable, Sendable {
     else { return }
     let holding = Holding(
       record: Record(kind: kind, payload: [UInt8](payload)), sequence: sequence)
+    revision += 1
     switch retirement {
     case .retired(let name):
       if exceptions[name] == nil, self.holding(name) == nil { exceptions[name] = holding }

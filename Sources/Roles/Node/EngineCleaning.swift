@@ -2,15 +2,42 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// Which records are dead for ever here, and the slow work of retiring and draining segments by it.
+// Retires and drains this node's segments: drives one Drainer a log with what the cores know to be
+// dead for ever, and tells them where their records stand afterwards. It owns when a step is due;
+// the drain rule itself is LogStore's.
 
 struct CleaningState: Sendable {
   /// When this node last held all that a neighbour's vector listed.
   var lastCaughtUp: Instant?
+  /// Identities that this directory had before: their segments are this node's to take over.
+  let formerNodes: Set<NodeID>
+  let startedAt: Instant
+  var facts: LogCleaning
+  var archives: LogCleaning
+
+  init(of facts: Log, _ archives: Log, _ settings: NodeSettings, _ former: [NodeID], _ now: Instant)
+  {
+    formerNodes = Set(former)
+    startedAt = now
+    self.facts = LogCleaning(drainer: Drainer(of: facts, settings.drain), dueAt: now)
+    self.archives = LogCleaning(
+      drainer: Drainer(of: archives, settings.drain), dueAt: now + settings.orphanAge)
+  }
+}
+
+/// The cleaning of one log.
+struct LogCleaning: Sendable {
+  var drainer: Drainer
+  var dueAt: Instant
+  /// The next step makes sense when the log is durable through this.
+  var waitsFor: LogSequence?
+  /// The trouble that was last told, so that it is told once.
+  var complaint: String?
 }
 
 extension NodeEngine {
   static let cleaningPeriod = Duration.seconds(1)
+  static let cleaningRetry = Duration.seconds(10)
 
   /// Whether a record in this node's logs can never matter again, to any role that it has.
   func isDeadForEver(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {
@@ -20,7 +47,138 @@ extension NodeEngine {
     return isDeadForServer && isDeadForClient
   }
 
+  // MARK: steps
+
   mutating func clean() {
-    wakes[.cleaning] = now + Self.cleaningPeriod
+    if isDue(cleaning.facts, facts) {
+      cleaning.facts = step(cleaning.facts, facts, isDead: isDeadForEver)
+    }
+    if isDue(cleaning.archives, archives.log) {
+      archives.unpin(olderThan: settings.orphanAge.wholeNanoseconds, at: now.nanoseconds)
+      // Gathered only if a segment is examined at all.
+      var named: Set<ArchiveID>?
+      let store = archives
+      let gather = namedArchives
+      cleaning.archives = step(cleaning.archives, archives.log) { kind, payload in
+        store.isDead(kind, payload) { id in
+          let known = named ?? gather()
+          named = known
+          return known.contains(id)
+        }
+      }
+    }
+    wakes[.cleaning] = min(cleaning.facts.dueAt, cleaning.archives.dueAt)
+  }
+
+  private func isDue(_ state: LogCleaning, _ log: Log) -> Bool {
+    guard state.dueAt <= now, log.poisoned == nil else { return false }
+    return state.waitsFor.map { log.durable >= $0 } ?? true
+  }
+
+  /// After a commit: a step that waited for it is due.
+  mutating func cleaningMayGoOn() {
+    if let until = cleaning.facts.waitsFor, facts.durable >= until { cleaning.facts.dueAt = now }
+    if let until = cleaning.archives.waitsFor, archives.log.durable >= until {
+      cleaning.archives.dueAt = now
+    }
+    let next = min(cleaning.facts.dueAt, cleaning.archives.dueAt)
+    if next < wakes[.cleaning] ?? next + Self.cleaningPeriod { wakes[.cleaning] = next }
+  }
+
+  private mutating func step(
+    _ state: LogCleaning, _ log: Log, isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
+  ) -> LogCleaning {
+    var state = state
+    state.waitsFor = nil
+    state.dueAt = now + Self.cleaningPeriod
+    let adopted = nodesToRetire
+    do throws(LogError) {
+      let step = try state.drainer.step(
+        log, at: now.nanoseconds, caughtUp: mayDrain, mayRetire: { adopted.contains($0) },
+        isDead: isDead)
+      state.complaint = nil
+      take(step, of: log)
+      if let until = step.waitsFor {
+        state.waitsFor = until
+        outputs.append(.commitSoon(log.kind))
+      } else if step.hasMore {
+        state.dueAt = now
+      } else if let wake = step.wakeAt {
+        state.dueAt = max(min(state.dueAt, Instant(nanoseconds: wake)), now)
+      }
+    } catch {
+      state.dueAt = now + Self.cleaningRetry
+      if case .full = error { setLogFull(true) }
+      if case .poisoned = error { reportPoison("\(error)") }
+      if state.complaint != "\(error)" {
+        state.complaint = "\(error)"
+        outputs.append(.note("old segments stay for now: \(error)"))
+      }
+    }
+    return state
+  }
+
+  private mutating func take(_ step: DrainStep, of log: Log) {
+    for batch in step.appended {
+      if log.kind == .archives {
+        archives.appended(batch.records, at: batch.first, batch.sequence)
+      } else {
+        arrivedFacts.append(
+          FactBatch(
+            segment: batch.first.segment, firstOrdinal: batch.first.ordinal,
+            records: batch.records, sequence: batch.sequence))
+      }
+    }
+    for name in step.deleted {
+      if log.kind == .archives {
+        archives.forget(name)
+      } else {
+        events.append(.coordinator(.segmentDeleted(name)))
+      }
+    }
+    if !step.deleted.isEmpty { logAdvanced() }
+  }
+
+  // MARK: what a step may go by
+
+  /// A node that was away drains only after it has caught up once.
+  private var mayDrain: Bool { replicator == nil || cleaning.lastCaughtUp != nil }
+
+  /// Whose segments this node retires beside its own: its former identities', and those of nodes
+  /// that the operator removed, if it is the nearest of the living.
+  private var nodesToRetire: Set<NodeID> {
+    var nodes = cleaning.formerNodes
+    guard let coordinator, let replicator else { return nodes }
+    let removed = coordinator.ledger.removedNodes
+    guard !removed.isEmpty else { return nodes }
+    let living = Set(replicator.status.ring.compactMap(\.node)).subtracting(removed).sorted()
+    for node in removed where node != facts.node {
+      if (living.first { $0 > node } ?? living.first) == facts.node { nodes.insert(node) }
+    }
+    return nodes
+  }
+
+  /// Archives that a fact names which is not dead for ever, or that a task here needs.
+  private func namedArchives() -> Set<ArchiveID> {
+    if let coordinator { return coordinator.ledger.namedArchives }
+    var named = server?.neededArchives ?? []
+    for end in facts.vector() {
+      do throws(LogError) {
+        try facts.forEachRecord(in: end.name) { _, kind, payload in
+          guard kind == .submitted || kind == .finished, !isDeadForEver(kind, payload) else {
+            return
+          }
+          let record = Record(kind: kind, payload: [UInt8](payload))
+          switch try? Fact.decode(record) {
+          case .submitted(let value): named.formUnion(value.spec.archives)
+          case .finished(let value): named.formUnion(value.result.archives)
+          default: break
+          }
+        }
+      } catch {
+        // What can't be read names nothing here; what it named stands in another copy's facts.
+      }
+    }
+    return named
   }
 }

@@ -80,7 +80,7 @@ extension NodeEngine {
         directives.append(.client(directive))
       }
     }
-    noteRetirements(in: batch)
+    noteRemovals(in: batch)
   }
 
   /// After a commit, an ingest or a tick: what is durable now, and how far the segments go.
@@ -99,6 +99,8 @@ extension NodeEngine {
     if !isLogFull, facts.fullness != nil { setLogFull(true) }
     archivesAdvanced()
     reportChangedEnds()
+    reportRetirements()
+    cleaningMayGoOn()
   }
 
   /// Tells the replicator which segments grew or became durable since it was last told.

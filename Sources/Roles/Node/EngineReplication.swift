@@ -22,13 +22,24 @@ extension NodeEngine {
     case .caughtUp:
       cleaning.lastCaughtUp = now
       events.append(.coordinator(.caughtUp))
-    case .appendRetired(let record, let name):
-      if facts.retirements.isRetired(name) == nil { append([record], for: .engine) }
+    case .appendRetired(let record, let name): keepRetired(record, name)
     case .identityConflict(let conflict):
       outputs.append(.identityConflict("\(conflict)"))
     case .sealOpenSegment(let kind): (kind == .facts ? facts : archives.log).seal()
     case .doubtCopy(let name, let offset): examineDoubted(name, offset)
     case .note(let text): outputs.append(.note(text))
+    }
+  }
+
+  /// A neighbour refused a segment: the licence is kept in the log that the segment belongs to.
+  private mutating func keepRetired(_ record: Record, _ name: SegmentName) {
+    guard log(of: name).retirements.isRetired(name) == nil else { return }
+    guard name.log == .archives else { return append([record], for: .engine) }
+    do throws(LogError) {
+      _ = try archives.log.append(kind: record.kind, payload: record.payload)
+      outputs.append(.commitSoon(.archives))
+    } catch {
+      outputs.append(.note("not appended: \(error)"))
     }
   }
 
@@ -152,27 +163,38 @@ extension NodeEngine {
     return rows
   }
 
-  mutating func noteRetirements(in batch: FactBatch) {
+  mutating func noteRemovals(in batch: FactBatch) {
     guard replicator != nil else { return }
-    var retires = false
-    for record in batch.records {
-      if record.kind.isLogStores { retires = true }
-      if record.kind == .removed, case .removed(let removed)? = try? Fact.decode(record) {
+    for record in batch.records where record.kind == .removed {
+      if case .removed(let removed)? = try? Fact.decode(record) {
         events.append(.replicator(.removed(removed.node)))
       }
     }
-    guard retires else { return }
+  }
+
+  /// Retirements and floors that a log learnt, by whichever way.
+  mutating func reportRetirements() {
+    guard replicator != nil, knownRetirements != retirementRevision else { return }
+    knownRetirements = retirementRevision
     events.append(.replicator(.retired(retiredSegments)))
     events.append(.replicator(.floors(ownerFloors)))
   }
 
+  var retirementRevision: UInt64 {
+    facts.retirements.revision + archives.log.retirements.revision
+  }
+
   var retiredSegments: [RetiredSegment] {
-    facts.retirements.retiredRecords.map { RetiredSegment(name: $0.name, record: $0.record) }
+    [facts, archives.log].flatMap { log in
+      log.retirements.retiredRecords.map { RetiredSegment(name: $0.name, record: $0.record) }
+    }
   }
 
   var ownerFloors: [OwnerFloor] {
-    facts.retirements.floorRecords.map {
-      OwnerFloor(owner: LogOwner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
+    [facts, archives.log].flatMap { log in
+      log.retirements.floorRecords.map {
+        OwnerFloor(owner: LogOwner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
+      }
     }
   }
 }

@@ -25,7 +25,8 @@ extension NodeEngine {
     let (archives, archiveReport) = try ArchiveStore.open(
       directory.archives, on: fs, node: directory.node, options: settings.archivesLog,
       entropy: &dice)
-    var engine = NodeEngine(facts: facts, archives: archives, settings: settings, now: now)
+    var engine = NodeEngine(
+      facts: facts, archives: archives, settings: settings, former: directory.former, now: now)
     engine.recoveryWarnings = (report.incidents + archiveReport.incidents).map(\.description)
     for warning in engine.recoveryWarnings { engine.outputs.append(.note(warning)) }
     engine.start(with: gathered.batches, dice: &dice)
@@ -35,12 +36,14 @@ extension NodeEngine {
     return (engine, first)
   }
 
-  private init(facts: Log, archives: ArchiveStore, settings: NodeSettings, now: Instant) {
+  private init(
+    facts: Log, archives: ArchiveStore, settings: NodeSettings, former: [NodeID], now: Instant
+  ) {
     self.facts = facts
     self.archives = archives
     self.settings = settings
     self.now = now
-    cleaning = CleaningState()
+    cleaning = CleaningState(of: facts, archives.log, settings, former, now)
   }
 
   private mutating func start(with batches: [FactBatch], dice: inout Dice) {
@@ -87,6 +90,7 @@ extension NodeEngine {
     if client != nil {
       events.append(.client(.started(coordinators: coordinators, dice: dice.fork())))
     }
+    knownRetirements = retirementRevision
     wakes[.cleaning] = now
   }
 }

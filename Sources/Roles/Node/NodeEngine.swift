@@ -20,6 +20,8 @@ public struct NodeEngine: Sendable {
   public internal(set) var client: Client?
   var transfers = ArchiveTransfers()
   var cleaning: CleaningState
+  /// What the replicator was last told of retirements.
+  var knownRetirements: UInt64 = 0
 
   /// What waits to be delivered to a core, in order; facts go before.
   var events: Deque<CoreEvent> = []

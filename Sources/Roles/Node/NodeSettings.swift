@@ -18,6 +18,9 @@ public struct NodeSettings: Sendable {
   public var client: ClientSettings?
   public var factsLog = LogOptions()
   public var archivesLog = LogOptions()
+  public var drain = DrainOptions()
+  /// How long an archive that no fact names is kept, in uptime.
+  public var orphanAge = Duration.seconds(3600)
   /// For people; milliseconds since 1970.
   public var wallTime: UInt64 = 0
 

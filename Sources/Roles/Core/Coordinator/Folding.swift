@@ -155,24 +155,3 @@ extension Coordinator {
     if let server { servers[server]?.sent[task] = nil }
   }
 }
-
-extension CallSpec {
-  /// What a server fetches before it can start.
-  var archives: [ArchiveID] {
-    var ids: [ArchiveID] = []
-    if let executable { ids.append(executable) }
-    if let input { ids.append(input) }
-    if case .archive(let id, _) = stdin { ids.append(id) }
-    return ids
-  }
-}
-
-extension CallResult {
-  var archives: [ArchiveID] {
-    var ids: [ArchiveID] = []
-    if case .archive(let id, _) = stdout { ids.append(id) }
-    if case .archive(let id, _) = stderr { ids.append(id) }
-    if let files { ids.append(files) }
-    return ids
-  }
-}

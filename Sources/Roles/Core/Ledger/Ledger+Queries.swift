@@ -71,6 +71,24 @@ extension Ledger {
     return nil
   }
 
+  /// Archives that any call which is not released names: inputs and results. Looks at every call.
+  public var namedArchives: Set<ArchiveID> {
+    var named: Set<ArchiveID> = []
+    for name in sessionNames {
+      forEachCall(of: name) { entry in
+        for version in entry.versions {
+          if let submission = version.submission { named.formUnion(submission.spec.archives) }
+          for task in version.tasks where task.phase == .finished {
+            guard case .finished(let finished)? = try? Fact.decode(task.record) else { continue }
+            named.formUnion(finished.result.archives)
+          }
+        }
+        return true
+      }
+    }
+    return named
+  }
+
   // MARK: Tasks
 
   /// The call that a task belongs to (the least, should records contradict each other); nil if this

@@ -243,5 +243,8 @@ extension Server {
     }
   }
 
+  /// Archives that tasks here need before they end. Those of held results are named by their facts.
+  public var neededArchives: Set<ArchiveID> { Set(tasks.values.flatMap(\.archives)) }
+
   private func isKept(_ task: TaskName) -> Bool { held.holds(task) || isUnlogged(task) }
 }

@@ -19,12 +19,5 @@ struct ServerTask: Sendable {
   var lacking: Set<ArchiveID> = []
 
   /// What has to be here before it can start, each once, in a fixed order.
-  var archives: [ArchiveID] {
-    var needed: [ArchiveID] = []
-    let spec = submitted.spec
-    if let executable = spec.executable { needed.append(executable) }
-    if let input = spec.input, !needed.contains(input) { needed.append(input) }
-    if case .archive(let id, _) = spec.stdin, !needed.contains(id) { needed.append(id) }
-    return needed
-  }
+  var archives: [ArchiveID] { submitted.spec.archives }
 }
