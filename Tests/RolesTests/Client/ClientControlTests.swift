@@ -39,6 +39,15 @@ struct ClientControlTests {
     #expect(bench.progress.unsafeControls == 0)
   }
 
+  @Test func flushTellsCollectionsAtOnce() {
+    var coordinator = ModelCoordinator()
+    var bench = run(2, &coordinator)
+    collectAll(&bench)
+    #expect(bench.sync == nil)
+    bench.handle(.flush)
+    #expect(bench.sync?.request.records.map(\.kind) == [.collected, .collected])
+  }
+
   @Test func submissionTakesWaitingCollectionsAlong() throws {
     var coordinator = ModelCoordinator()
     var bench = run(2, &coordinator)

@@ -33,6 +33,7 @@ public struct Client: Sendable {
   var divergence: Divergence?
   var attachment: Attachment?
   var isEnding = false
+  var isFlushing = false
   /// Submitted and not answered: what polls ask for.
   var missing = CounterRanges()
   /// Missing too, but failed as often as they may.
@@ -81,6 +82,7 @@ public struct Client: Sendable {
     case .appendRefused(let reason): appendRefused(reason, &out)
     case .loaded(let records): loaded(records, &out)
     case .submit(let ticket, let spec, let wallTime):
+      isFlushing = false
       waitingSubmits.append(WaitingSubmit(ticket: ticket, spec: spec, wallTime: wallTime))
     case .attach(let wantsResults): attach(wantsResults: wantsResults)
     case .collect(let counter, let result): collect(counter, result, at: now, &out)
@@ -88,6 +90,7 @@ public struct Client: Sendable {
     case .cancelAll: cancelAll(at: now, &out)
     case .release(let ranges): release(ranges, at: now)
     case .endSession: endSession(at: now)
+    case .flush: isFlushing = true
     case .pauseResults(let paused): pace.isPaused = paused
     case .response(let exchange, let response): answered(exchange, response, at: now, &out)
     case .failed(let exchange): exchangeFailed(exchange, at: now, &out)

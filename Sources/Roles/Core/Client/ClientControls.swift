@@ -94,7 +94,7 @@ extension Client {
       return
     }
     let isDue =
-      isEnding || now >= since + settings.controlDelay
+      isEnding || isFlushing || now >= since + settings.controlDelay
       || pendingRelease.rangeCount >= settings.batchRecords
     guard isDue, appending == nil else { return }
     let ranges = releases.nextRecord(adding: pendingRelease, to: released)

@@ -35,6 +35,8 @@ extension Client {
     case release([ClosedRange<CallCounter>])
     /// Nothing of this session will be asked for again.
     case endSession
+    /// Nothing more comes for now: what waits for company is told at once. Undone by a submit.
+    case flush
     /// The program is behind: no further results until it says so.
     case pauseResults(Bool)
 
@@ -161,6 +163,8 @@ extension Client {
     public var unsafeControls = 0
     /// The session's end is durable at enough nodes: this client can be forgotten.
     public var isEnded = false
+    /// Told after `flush`: all that the program said before it is counted in here.
+    public var isFlushing = false
     public init() {}
   }
 }

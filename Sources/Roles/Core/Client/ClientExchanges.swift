@@ -154,6 +154,7 @@ extension Client {
     progress.acceptedThrough = contact.acceptedThrough
     progress.safeThrough = safeThrough
     let unlogged = pendingRelease.isEmpty ? 0 : 1
+    progress.isFlushing = isFlushing
     progress.unheldControls = outbox.unheldCount + unlogged
     progress.unsafeControls = outbox.unsafeCount + unlogged
     progress.isEnded = releases.safe.covers(CallCounter(1)...CallCounter.greatest)

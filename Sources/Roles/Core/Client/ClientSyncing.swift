@@ -46,7 +46,7 @@ extension Client {
       switch key {
       // Releases waited for each other before they were logged.
       case .cancelled, .released: true
-      case .opened, .submitted, .collected, nil: isEnding || attachment != nil
+      case .opened, .submitted, .collected, nil: isEnding || isFlushing || attachment != nil
       }
     return isUrgent ? since : since + settings.controlDelay
   }

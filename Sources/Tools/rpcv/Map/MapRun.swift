@@ -163,7 +163,7 @@ final class MapRun {
   /// What was printed is known to be printed before this process ends: a second run is silent.
   private func settle(_ node: NodeShell) {
     guard hasSubmitted else { return }
-    if session.isNameless { node.tell(.endSession) }
+    node.tell(session.isNameless ? .endSession : .flush)
     let deadline = Signal.now() + (session.isEmbedded ? 2_000_000_000 : 5_000_000_000)
     while !isSettled, Signal.now() < deadline, interrupts.signal == nil {
       for event in session.queue.take(until: deadline) {
@@ -174,7 +174,7 @@ final class MapRun {
   }
 
   private var isSettled: Bool {
-    session.isNameless ? progress.isEnded : progress.unheldControls == 0
+    session.isNameless ? progress.isEnded : progress.isFlushing && progress.unheldControls == 0
   }
 
   private func interrupted() -> UInt8 {
