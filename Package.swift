@@ -123,6 +123,8 @@ let package = Package(
       name: "ToolsTests",
       dependencies: ["rpcv"],
       swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["rpcv", "rpcv-logdump"], swiftSettings: strict),
     .testTarget(name: "StyleTests", swiftSettings: strict),
   ]
 )

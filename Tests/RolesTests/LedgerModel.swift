@@ -116,7 +116,11 @@ struct LedgerModel {
     if phases.contains(.finished) { return .finished }
     if let (fact, _) = submission(key) {
       let limit = fact.spec.failureLimit == 0 ? 5 : Int(fact.spec.failureLimit)
-      if phases.count(where: { $0 == .failed }) >= limit { return .exhausted }
+      let weight = tasks(key).values.reduce(0) { sum, task in
+        guard task.0 == .failed, let fact = try? Failed(decoding: task.1) else { return sum }
+        return sum + ([.serverRestarted, .neverArrived].contains(fact.reason) ? 1 : 8)
+      }
+      if weight >= limit * 8 { return .exhausted }
     }
     return phases.contains(.assigned) ? .assigned : .pending
   }

@@ -28,11 +28,11 @@ private struct Table {
       Assigned(
         task: world.tasks[task], call: call, digest: digest, server: world.nodes[0], wallTime: 0))
   }
-  func failed(_ task: Int) -> Fact {
+  func failed(_ task: Int, _ reason: FailureReason = .killed) -> Fact {
     .failed(
       Failed(
         task: world.tasks[task], call: call, digest: digest, server: world.nodes[0],
-        reason: .killed, detail: ""))
+        reason: reason, detail: ""))
   }
   func finished(_ task: Int, _ result: Int) -> Fact {
     .finished(
@@ -102,6 +102,25 @@ private struct Table {
     #expect(table.state == .exhausted)
     table.know(table.finished(2, 0))
     #expect(table.state == .finished)
+  }
+
+  @Test func eightRestartedMachinesWeighAsOneFailure() {
+    var table = Table()
+    table.know(table.submitted(failureLimit: 1))
+    func restarted(_ counter: Int) -> Fact {
+      let task = TaskName(
+        node: table.world.nodes[0], start: Nonce(9), counter: UInt64(counter))
+      return .failed(
+        Failed(
+          task: task, call: table.call, digest: table.digest, server: table.world.nodes[0],
+          reason: .serverRestarted, detail: ""))
+    }
+    for counter in 1...7 {
+      table.know(restarted(counter))
+      #expect(table.state == .pending)
+    }
+    table.know(restarted(8))
+    #expect(table.state == .exhausted)
   }
 
   @Test func theDefaultBoundIsFiveFailures() {

@@ -205,6 +205,17 @@ import Testing
     #expect(h.pull(server.next(), wants: 1).isEmpty)
   }
 
+  @Test func aRestartedMachinesTaskIsTriedAgainAtOnce() {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    var server = FakeServer(1)
+    for _ in 1...10 {
+      let task = h.pull(server.next(), wants: 1)
+      #expect(task.count == 1)
+      if let task = task.first { h.fail(task, .serverRestarted) }
+    }
+  }
+
   @Test func backOffHasABound() {
     var h = CoordinatorHarness()
     h.submit(1...1) { $0.failureLimit = 100 }

@@ -141,6 +141,11 @@ extension CallVersion {
     abandoned.append(task)
   }
 
+  private func isExhausted(by weight: UInt64) -> Bool {
+    let (limit, isHuge) = failureLimit.multipliedReportingOverflow(by: FailureReason.fullWeight)
+    return !isHuge && weight >= limit
+  }
+
   /// State and result from the facts. A collection fixes its result while a task has it. If none
   /// has, it may only not have arrived - unless some task of the call is lost: then that is taken
   /// for the one with the result, whose Finished is dead for ever and need not be known here.
@@ -153,7 +158,7 @@ extension CallVersion {
       switch task.phase {
       case .lost: lost = true
       case .assigned: assigned = true
-      case .failed: failed += 1
+      case .failed: failed += task.failureWeight
       case .finished:
         if let best = resultIndex.flatMap({ tasks[$0].result }), let hash = task.result,
           best <= hash
@@ -178,7 +183,7 @@ extension CallVersion {
       state = .cancelled
     } else if resultIndex != nil {
       state = .finished
-    } else if submitted != nil && failed >= failureLimit {
+    } else if submitted != nil && isExhausted(by: failed) {
       state = .exhausted
     } else {
       state = assigned ? .assigned : .pending

@@ -14,6 +14,8 @@ public struct TaskEntry: Sendable {
   public private(set) var server: NodeID?
   /// The result's hash of a finished task.
   public private(set) var result: Hash256?
+  /// Of a failed task: what it counts against the call's bound; else 0.
+  public private(set) var failureWeight: UInt64
   private(set) var kept: Kept
 
   /// The record that counts: Assigned, Failed, Finished or Lost as the phase says.
@@ -24,6 +26,7 @@ public struct TaskEntry: Sendable {
     phase = fact.phase
     server = fact.server
     result = fact.result
+    failureWeight = fact.failureWeight
     kept = Kept(payload, place)
   }
 
@@ -38,6 +41,7 @@ public struct TaskEntry: Sendable {
     phase = fact.phase
     server = fact.server
     result = fact.result
+    failureWeight = fact.failureWeight
     return true
   }
 }
@@ -59,12 +63,14 @@ struct TaskFact {
   var phase: TaskEntry.Phase
   var server: NodeID?
   var result: Hash256?
+  var failureWeight: UInt64 = 0
 
   init(_ fact: Assigned) {
     (name, phase, server) = (fact.task, .assigned, fact.server)
   }
   init(_ fact: Failed) {
     (name, phase, server) = (fact.task, .failed, fact.server)
+    failureWeight = fact.reason.weight
   }
   init(_ fact: Finished) {
     (name, phase, server, result) = (fact.task, .finished, fact.server, fact.result.hash)

@@ -146,6 +146,15 @@ public enum FailureReason: UInt64, Hashable, Sendable, CaseIterable {
   case serverRestarted = 7
   case inputUnavailable = 8
   case diskFull = 9
+
+  /// So much counts against the call's bound: the machine went, or nothing is known against the
+  /// call. Eight of these weigh as much as one failure that the call may be to blame for; so a
+  /// task that brings its machine down ends all the same.
+  public var weight: UInt64 { isMachinesOwn ? 1 : Self.fullWeight }
+  public static let fullWeight: UInt64 = 8
+
+  /// The call is tried again at once.
+  public var isMachinesOwn: Bool { self == .serverRestarted || self == .neverArrived }
 }
 
 public struct Failed: Hashable, Sendable {

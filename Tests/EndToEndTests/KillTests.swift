@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+// F1, F2, F4 on real processes: whatever is killed with -9, every result is there in the end.
+
+@Suite(.serialized) struct KillTests {
+  /// Each run of a task appends its number to a file, so that executions can be counted.
+  private func job(_ grid: TestGrid, seconds: String) -> String {
+    "sleep \(seconds); echo {} >> \(grid.folder.path)/executed; echo result-{}"
+  }
+
+  private func executions(_ grid: TestGrid) -> [String: Int] {
+    let text = (try? String(contentsOfFile: grid.folder.path + "/executed", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").reduce(into: [:]) { $0[String($1), default: 0] += 1 }
+  }
+
+  private func expected(_ count: Int) -> Set<String> { Set((1...count).map { "result-\($0)" }) }
+
+  @Test func randomKillsLoseNothing() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("kills drawn from seed \(seed)")
+    var dice = SplitMix(state: seed)
+    let grid = try TestGrid(coordinators: 3, servers: 3)
+    let count = 150
+    let words = ["map", "--session", "kills", job(grid, seconds: "0.2")]
+    let input = (1...count).map(String.init).joined(separator: "\n") + "\n"
+    var printed: [String] = []
+    var client = try grid.start(words, input: input)
+    var ended: Ended?
+    while grid.kills < 14, client.isRunning {
+      Courtesy.pause(milliseconds: 400)
+      switch dice.next() % 7 {
+      case 0, 1:
+        let index = Int(dice.next() % 3)
+        grid.killCoordinator(index)
+        try grid.startCoordinator(index)
+      case 2, 3, 4:
+        let index = Int(dice.next() % 3)
+        grid.killServer(index)
+        try grid.startServer(index)
+      default:
+        client.killNow()
+        printed += client.printed.split(separator: "\n").map(String.init)
+        client = try grid.start(words, input: input)
+      }
+    }
+    ended = try client.end(within: 60)
+    let last = try #require(ended)
+    #expect(last.status == 0, "\(last.errors)")
+    printed += last.lines
+    // The last line that a killed client printed may be cut.
+    #expect(Set(printed).intersection(expected(count)) == expected(count))
+    #expect(Set(executions(grid).keys).count == count)
+    try grid.awaitEqualSegments(within: 90)
+    #expect(try grid.differingSegments() == [])
+  }
+
+  @Test func allKilledAtOnceRunsAtMostTheRunningTasksTwice() throws {
+    let grid = try TestGrid(coordinators: 3, servers: 2)
+    let count = 80
+    let words = ["map", "--session", "all", job(grid, seconds: "0.3")]
+    let input = (1...count).map(String.init).joined(separator: "\n") + "\n"
+    let client = try grid.start(words, input: input)
+    try eventually(within: 30, "a third is done; \(client.complaints)") {
+      executions(grid).count > count / 3
+    }
+    client.killNow()
+    grid.killAll()
+    let before = client.printed.split(separator: "\n").map(String.init)
+    try grid.startAll()
+    let last = try grid.run(words, input: input, within: 60)
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(Set(before + last.lines).intersection(expected(count)) == expected(count))
+    let runs = executions(grid)
+    #expect(runs.count == count)
+    let again = runs.values.filter { $0 > 1 }.count
+    // 2 servers of 4 slots ran so many; another start may have been told to each before.
+    #expect(again <= 8, "\(again) tasks ran twice")
+    #expect(runs.values.allSatisfy { $0 <= 2 })
+  }
+
+  @Test func aLostDirectoryHealsAndLosesNothing() throws {
+    let grid = try TestGrid(coordinators: 3, servers: 2)
+    let count = 60
+    let words = ["map", "--session", "lost", job(grid, seconds: "0.3")]
+    let input = (1...count).map(String.init).joined(separator: "\n") + "\n"
+    let client = try grid.start(words, input: input)
+    try eventually(within: 30, "a quarter is done; \(client.complaints)") {
+      executions(grid).count > count / 4
+    }
+    grid.killCoordinator(0)
+    try FileManager.default.removeItem(atPath: grid.directory(ofCoordinator: 0))
+    try grid.startCoordinator(0)
+    let last = try client.end(within: 60)
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(Set(last.lines) == expected(count))
+    try grid.awaitWhole()
+    try grid.awaitEqualSegments(within: 90)
+    #expect(try grid.differingSegments() == [])
+  }
+
+  @Test func anOffLineServersResultsCount() throws {
+    let grid = try TestGrid(coordinators: 2, servers: 1)
+    let words = ["map", "--session", "offline", job(grid, seconds: "3")]
+    let client = try grid.start(words, input: "1\n2\n3\n4\n")
+    let started = grid.folder.path + "/s0/tasks"
+    try eventually(within: 20, "the server has the tasks; \(client.complaints)") {
+      ((try? FileManager.default.contentsOfDirectory(atPath: started)) ?? []).count >= 4
+    }
+    // Away for longer than the suspicion time, and the tasks end meanwhile.
+    for index in grid.coordinators.indices { grid.killCoordinator(index) }
+    try eventually(within: 20, "the tasks end off-line") { executions(grid).count == 4 }
+    Courtesy.pause(milliseconds: Int(TestGrid.suspicion * 1500))
+    try grid.startAll()
+    let last = try client.end(within: 40)
+    #expect(Set(last.lines) == expected(4))
+    #expect(executions(grid).values.allSatisfy { $0 == 1 }, "\(executions(grid))")
+  }
+}
+
+/// So that a seed that is printed gives the same draws.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
+}
