@@ -50,7 +50,7 @@ import Testing
   @Test func endsBadly() throws {
     let folder = try TestFolder()
     let run = try start(
-      folder, ["-k", "-j2", "sh -c {}"],
+      folder, ["-k", "-j2", "--retries", "1", "sh -c {}"],
       input: "exit 3\nkill -9 $$\n/nonexistent/command\necho fine\n", number: 1
     ).end(within: 30)
     #expect(run.lines == ["fine"])

@@ -118,7 +118,8 @@ struct LedgerModel {
       let limit = fact.spec.failureLimit == 0 ? 5 : Int(fact.spec.failureLimit)
       let weight = tasks(key).values.reduce(0) { sum, task in
         guard task.0 == .failed, let fact = try? Failed(decoding: task.1) else { return sum }
-        return sum + ([.serverRestarted, .neverArrived].contains(fact.reason) ? 1 : 8)
+        let weights: [FailureReason: Int] = [.serverRestarted: 1, .neverArrived: 2]
+        return sum + (weights[fact.reason] ?? 8)
       }
       if weight >= limit * 8 { return .exhausted }
     }

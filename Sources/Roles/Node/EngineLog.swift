@@ -51,7 +51,7 @@ extension NodeEngine {
     guard full != isLogFull else { return }
     isLogFull = full
     outputs.append(
-      .note(
+      .warning(
         full
           ? "the log is full: new work is refused, all that is held stays readable"
           : "the log takes new work again"))

@@ -60,7 +60,7 @@ extension NodeEngine {
     case .putArchive(let id, let address): put(id, to: address, for: .client)
     case .wakeAt(let instant): wakes[.client] = instant
     case .suspect(let address):
-      outputs.append(.note("coordinator \(address) does not answer; trying the next one"))
+      outputs.append(.warning("coordinator \(address) does not answer; trying the next one"))
     case .note(let text): outputs.append(.note(text))
     case .submitted, .refused, .result, .exhausted, .cancelled, .released, .diverged, .attached,
       .progress, .rejected, .conflict:
@@ -83,7 +83,7 @@ extension NodeEngine {
     case .kill(let task): outputs.append(.killTask(task))
     case .dropped: break
     case .suspect(let address):
-      outputs.append(.note("coordinator \(address) does not answer; trying the next one"))
+      outputs.append(.warning("coordinator \(address) does not answer; trying the next one"))
     case .conflict:
       outputs.append(.identityConflict("another server speaks under this node's identity"))
     case .wakeAt(let instant): wakes[.server] = instant

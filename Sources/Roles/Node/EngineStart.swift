@@ -28,7 +28,7 @@ extension NodeEngine {
     var engine = NodeEngine(
       facts: facts, archives: archives, settings: settings, former: directory.former, now: now)
     engine.recoveryWarnings = (report.incidents + archiveReport.incidents).map(\.description)
-    for warning in engine.recoveryWarnings { engine.outputs.append(.note(warning)) }
+    for warning in engine.recoveryWarnings { engine.outputs.append(.warning(warning)) }
     engine.start(with: gathered.batches, dice: &dice)
     engine.settle()
     let first = engine.outputs

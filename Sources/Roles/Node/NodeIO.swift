@@ -47,7 +47,10 @@ public enum NodeOutput: Sendable {
   case wake(at: Instant)
   /// What the client tells its application: submitted, result, released and the like.
   case client(Client.Directive)
+  /// For the operator's log.
   case note(String)
+  /// What whoever waits for this node should know at once: a full disk, damage, nobody answers.
+  case warning(String)
   /// Another node bears this identity, or this one went back in time: it must start as a new one.
   case identityConflict(String)
   /// The log's disk failed: the node must restart through recovery.

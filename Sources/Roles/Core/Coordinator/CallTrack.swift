@@ -60,7 +60,7 @@ struct CallTrack: Sendable {
   /// It stands in the session's blocked counters: an input is not durable here.
   var blocksAcceptance = false
   var tasks: [TaskName] = []
-  /// Those that the call may be to blame for.
+  /// Those that it backs off from.
   var failures = 0
   var backOffUntil = Instant.zero
   /// Drawn and sent, not yet back as a fact.

@@ -68,7 +68,7 @@ extension Coordinator {
     var failures = 0
     for entry in version.tasks {
       names.append(entry.name)
-      if entry.failureWeight == FailureReason.fullWeight { failures += 1 }
+      if FailureReason.backsOff(entry.failureWeight) { failures += 1 }
       if track.assigning == entry.name { track.assigning = nil }
       // A task belongs to one call; a record that says otherwise is its writer's error.
       if let known = tasks[entry.name], known.key != key { continue }

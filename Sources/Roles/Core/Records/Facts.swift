@@ -147,14 +147,19 @@ public enum FailureReason: UInt64, Hashable, Sendable, CaseIterable {
   case inputUnavailable = 8
   case diskFull = 9
 
-  /// So much counts against the call's bound: the machine went, or nothing is known against the
-  /// call. Eight of these weigh as much as one failure that the call may be to blame for; so a
-  /// task that brings its machine down ends all the same.
-  public var weight: UInt64 { isMachinesOwn ? 1 : Self.fullWeight }
+  /// So much counts against the call's bound. Where the machine went, or the way to it, little is
+  /// known against the call; but a task that brings its machine down each time ends all the same.
+  public var weight: UInt64 {
+    switch self {
+    case .serverRestarted: 1
+    case .neverArrived: 2
+    default: Self.fullWeight
+    }
+  }
   public static let fullWeight: UInt64 = 8
 
-  /// The call is tried again at once.
-  public var isMachinesOwn: Bool { self == .serverRestarted || self == .neverArrived }
+  /// Whether the call is tried again only after a while.
+  static func backsOff(_ weight: UInt64) -> Bool { weight > Self.serverRestarted.weight }
 }
 
 public struct Failed: Hashable, Sendable {

@@ -42,16 +42,20 @@ public struct NodeEvents: Sendable {
   public var onClient: @Sendable (ClientNews) -> Void
   /// For the operator's log.
   public var onNote: @Sendable (String) -> Void
+  /// The same, but what a person who waits should see at once.
+  public var onWarning: @Sendable (String) -> Void
   /// The node has stopped by itself and must be started anew; why.
   public var onEnd: @Sendable (NodeEnd) -> Void
 
   public init(
     onClient: @escaping @Sendable (ClientNews) -> Void = { _ in },
     onNote: @escaping @Sendable (String) -> Void = { _ in },
+    onWarning: (@Sendable (String) -> Void)? = nil,
     onEnd: @escaping @Sendable (NodeEnd) -> Void = { _ in }
   ) {
     self.onClient = onClient
     self.onNote = onNote
+    self.onWarning = onWarning ?? onNote
     self.onEnd = onEnd
   }
 }

@@ -148,6 +148,7 @@ private struct NodeLoop: ~Copyable {
     case .wake(let instant): wakeAt = instant
     case .client(let news): events.onClient(news)
     case .note(let text): events.onNote(text)
+    case .warning(let text): events.onWarning(text)
     case .identityConflict(let reason): renew(reason)
     case .poisoned(let reason): end(.needsRecovery(reason))
     }

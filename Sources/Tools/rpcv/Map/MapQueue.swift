@@ -7,6 +7,7 @@ final class MapQueue: Sendable {
   enum Event: Sendable {
     case news(ClientNews)
     case note(String)
+    case warning(String)
     case end(NodeEnd)
   }
 

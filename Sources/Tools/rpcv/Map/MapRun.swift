@@ -27,6 +27,7 @@ final class MapRun {
   private var printer: MapPrinter
   private var progress = Client.Progress()
   private var hasSubmitted = false
+  private var warned: Set<String> = []
 
   static func run(_ options: MapOptions, _ interrupts: Interrupts) throws -> UInt8 {
     let run = try MapRun(options, interrupts)
@@ -86,6 +87,11 @@ final class MapRun {
     switch event {
     case .news(let news): try handle(news, node)
     case .note(let text): printer.note(text, isVerbose: session.isVerbose)
+    case .warning(let text):
+      // Once: a coordinator that is gone is tried again and again.
+      if warned.count < 1000, warned.insert(text).inserted {
+        printer.note(text, isVerbose: true)
+      }
     case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
       throw CommandError(
         .inputOutput,

@@ -74,6 +74,7 @@ final class MapSession {
       configuration,
       events: NodeEvents(
         onClient: { queue.put(.news($0)) }, onNote: { queue.put(.note($0)) },
+        onWarning: { queue.put(.warning($0)) },
         onEnd: { queue.put(.end($0)) }))
   }
 
