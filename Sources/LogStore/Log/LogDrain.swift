@@ -113,7 +113,9 @@ extension Log {
       guard drained.uncovered.isEmpty else { return .uncoveredRecords(drained.uncovered.count) }
       guard copy.end.end == drained.end.end else { return .changedSinceExamined }
       for cover in drained.coveredBy where state[cover] == nil { return .coverGone(cover) }
-      guard state.durable >= drained.asOf else { return .notDurable }
+      guard state.durable >= drained.asOf || hasBug(.undurableCoversCount) else {
+        return .notDurable
+      }
       let isEmptyOwn = drained.segment.node == node && copy.end.records == .zero
       let isRetired = state.retirements.isDurablyRetired(
         drained.segment, through: state.durable)

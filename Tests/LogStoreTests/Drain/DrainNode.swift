@@ -24,8 +24,8 @@ final class DrainNode {
   var adopts: Set<NodeID> = []
 
   private var released: Set<UInt64> = []
-  /// Keys of data and releases that are durable here.
-  private var acknowledged: Set<UInt64> = []
+  /// Records that are durable here, by key.
+  private var acknowledged: [UInt64: Record] = [:]
   private var dice: SplitMix64
 
   init(_ number: UInt64, options: LogOptions, drain: DrainOptions = DrainOptions()) throws {
@@ -62,18 +62,18 @@ final class DrainNode {
   func restart(crash seed: UInt64? = nil, knownSerial: Serial? = nil) throws {
     disk = seed.map(disk.crashImage(seed:)) ?? disk.killImage()
     released = []
-    var found: Set<UInt64> = []
+    var found: [UInt64: Record] = [:]
     log = try Self.open(disk, directory, id, options, &dice, knownSerial: knownSerial) {
       _, kind, payload in
       self.learn(kind, payload)
-      found.insert(CrashRecord.key(kind, payload))
+      found[CrashRecord.key(kind, payload)] = Record(kind: kind, payload: [UInt8](payload))
     }
-    let dead = Set(released.map { CrashRecord.key(CrashRecord.datum($0)) })
-    let lost = acknowledged.subtracting(found).subtracting(dead)
-    if !lost.isEmpty {
-      violations.append("I1: \(lost.count) durable records of \(id.short) are gone")
+    // A release that was found, or a floor, makes up for what is not there.
+    let lost = acknowledged.filter { found[$0.key] == nil && !isGone($0.value) }
+    if let first = lost.values.first {
+      violations.append("I1: \(lost.count) durable records of \(id) are gone: \(first.kind)")
     }
-    acknowledged.formUnion(found)
+    acknowledged.merge(found) { known, _ in known }
     drainer = Drainer(of: log, drainOptions)
   }
 
@@ -89,7 +89,9 @@ final class DrainNode {
 
   func commit() throws {
     try log.commit()
-    for keys in try durableKeys().values { acknowledged.formUnion(keys) }
+    for records in try durableRecords().values {
+      acknowledged.merge(records) { known, _ in known }
+    }
   }
 
   private func learn(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
@@ -100,6 +102,15 @@ final class DrainNode {
 
   private func isDead(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {
     kind == CrashRecord.datum && CrashRecord.number(payload).map(released.contains) == true
+  }
+
+  /// Whether a record is dead for ever by what the log holds.
+  private func isGone(_ record: Record) -> Bool {
+    record.payload.withUnsafeBytes { isGone(record.kind, $0) }
+  }
+
+  private func isGone(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {
+    kind.isLogStores ? log.retirements.isDeadForEver(kind, payload) : isDead(kind, payload)
   }
 
   /// Gives `other` what it lacks of every segment held here; a refusal is learned from.
@@ -146,7 +157,7 @@ final class DrainNode {
   /// One step; I4 is checked for every file that went.
   @discardableResult
   func step(at now: UInt64) throws -> DrainStep {
-    let before = try keysByLiveness()
+    let before = try recordsBySegment()
     let step = try drainer.step(
       log, at: now, caughtUp: isCaughtUp, mayRetire: { self.adopts.contains($0) }, isDead: isDead)
     for batch in step.appended {
@@ -154,12 +165,14 @@ final class DrainNode {
       for record in batch.records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
     }
     deleted += step.deleted
-    var covers: Set<UInt64> = []
-    if !step.deleted.isEmpty { for keys in try durableKeys().values { covers.formUnion(keys) } }
+    var covers: [UInt64: Record] = [:]
+    if !step.deleted.isEmpty {
+      for records in try durableRecords().values { covers.merge(records) { known, _ in known } }
+    }
     for name in step.deleted {
-      let bare = (before[name] ?? []).subtracting(covers)
+      let bare = (before[name] ?? [:]).filter { covers[$0.key] == nil && !isGone($0.value) }
       if !bare.isEmpty {
-        violations.append("I4: \(name) went at \(id.short) with \(bare.count) live records")
+        violations.append("I4: \(name) went at \(id) with \(bare.count) live records")
       }
     }
     lastStep = step
@@ -178,32 +191,27 @@ final class DrainNode {
 
   // MARK: - What is held
 
-  /// Keys of live records by segment, durable or not.
-  private func keysByLiveness() throws -> [SegmentName: Set<UInt64>] {
-    var result: [SegmentName: Set<UInt64>] = [:]
-    let table = log.retirements
+  /// All records by segment, durable or not. Of a damaged one what stands before the damage.
+  private func recordsBySegment(
+    where isWanted: (SegmentEnd, Position) -> Bool = { _, _ in true }
+  ) throws -> [SegmentName: [UInt64: Record]] {
+    var result: [SegmentName: [UInt64: Record]] = [:]
     for end in log.vector() {
-      var keys: Set<UInt64> = []
-      try log.forEachRecord(in: end.name) { _, kind, payload in
-        let isGone =
-          kind.value <= 15 ? table.isDeadForEver(kind, payload) : self.isDead(kind, payload)
-        if !isGone { keys.insert(CrashRecord.key(kind, payload)) }
-      }
-      result[end.name] = keys
+      var records: [UInt64: Record] = [:]
+      do {
+        try log.forEachRecord(in: end.name) { position, kind, payload in
+          guard isWanted(end, position) else { return }
+          let key = CrashRecord.key(kind, payload)
+          records[key] = Record(kind: kind, payload: [UInt8](payload))
+        }
+      } catch LogError.damaged {}
+      result[end.name] = records
     }
     return result
   }
 
-  private func durableKeys() throws -> [SegmentName: Set<UInt64>] {
-    var result: [SegmentName: Set<UInt64>] = [:]
-    for end in log.vector() {
-      var keys: Set<UInt64> = []
-      try log.forEachRecord(in: end.name) { position, kind, payload in
-        if position.ordinal < end.durableRecords { keys.insert(CrashRecord.key(kind, payload)) }
-      }
-      result[end.name] = keys
-    }
-    return result
+  private func durableRecords() throws -> [SegmentName: [UInt64: Record]] {
+    try recordsBySegment { end, position in position.ordinal < end.durableRecords }
   }
 
   var names: [SegmentName] { log.vector().map(\.name) }
