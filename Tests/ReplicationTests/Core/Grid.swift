@@ -67,9 +67,10 @@ struct Grid {
   var sent = (sync: 0, ship: 0, fetch: 0)
   var refusedShips = 0
 
-  private var queue = EventQueue<Happening>()
-  private var exchanges: [UInt64: Exchange] = [:]
-  private var sizes: [String: (bytes: Int, route: String, isFetch: Bool)] = [:]
+  var queue = EventQueue<Happening>()
+  var exchanges: [UInt64: Exchange] = [:]
+  /// Of the exchanges under way, for the windows.
+  var sizes: [String: (bytes: Int, route: String, isFetch: Bool)] = [:]
   private var lastToken: UInt64 = 0
 
   init(nodes count: Int, seed: UInt64, settings: ReplicationSettings = Grid.smallSettings) {
@@ -133,81 +134,6 @@ struct Grid {
     nodes[index].core = nil
     nodes[index].id = NodeID.random(using: &dice)
     nodes[index].log = FakeLog(node: nodes[index].id)
-  }
-
-  // MARK: - Writing
-
-  mutating func append(_ index: Int, bytes: Int, to log: LogKind = .facts) {
-    guard nodes[index].core != nil else { return }
-    let payload = (0..<bytes).map { _ in UInt8(truncatingIfNeeded: dice.next()) }
-    guard let name = nodes[index].log.append(payload, to: log) else { return }
-    wrote(index, name)
-  }
-
-  mutating func roll(_ index: Int, _ log: LogKind = .facts) {
-    guard nodes[index].core != nil else { return }
-    openSegment(index, log)
-    if let name = nodes[index].log.open[log] { changed(index, [name]) }
-  }
-
-  /// Retires the node's oldest own segment that tells of no retirement itself.
-  mutating func retireOldest(_ index: Int) {
-    guard nodes[index].core != nil else { return }
-    let log = nodes[index].log
-    let own = log.copies.keys.sorted().filter { name in
-      name.node == nodes[index].id && name.log == .facts && log.open[.facts] != name
-        && log.retired[name] == nil
-        && !(log.copies[name].map(Grid.tellsRetirement) ?? true)
-    }
-    guard let victim = own.first, let written = nodes[index].log.retire(victim),
-      let record = nodes[index].log.retired[victim]
-    else { return }
-    wrote(index, written)
-    feed(index, .retired([RetiredSegment(name: victim, record: record)]))
-  }
-
-  private static func tellsRetirement(_ copy: FakeLog.Copy) -> Bool {
-    copy.boundaries.indices.dropFirst().contains { index in
-      copy.bytes[copy.boundaries[index - 1].end + 16] == FakeLog.retiredKind
-    }
-  }
-
-  private mutating func openSegment(_ index: Int, _ log: LogKind) {
-    let name = nodes[index].log.roll(log, using: &dice)
-    canonical[name] = nodes[index].log.copies[name]?.bytes
-  }
-
-  private mutating func wrote(_ index: Int, _ name: SegmentName) {
-    if let copy = nodes[index].log.copies[name], let known = canonical[name]?.count {
-      canonical[name]?.append(contentsOf: copy.bytes[known...])
-    }
-    changed(index, [name])
-  }
-
-  private mutating func changed(_ index: Int, _ names: [SegmentName]) {
-    commitLater(index)
-    feed(index, .logChanged(names.compactMap { nodes[index].log.end(of: $0) }))
-  }
-
-  private mutating func commitLater(_ index: Int) {
-    guard !nodes[index].isCommitting else { return }
-    nodes[index].isCommitting = true
-    let slow = Double.random(in: 0..<1, using: &dice) < faults.slowDisk
-    let wait = UInt64.random(in: slow ? 1_000_000...4_000_000 : 500...8_000, using: &dice)
-    queue.add(.commit(node: index, life: nodes[index].life), at: now + .microseconds(wait))
-  }
-
-  private mutating func commit(_ index: Int) {
-    nodes[index].isCommitting = false
-    let moved = nodes[index].log.commit()
-    feed(index, .logChanged(moved.compactMap { nodes[index].log.end(of: $0) }))
-    // The licence to drain is durable: this log drains at once.
-    let retired = nodes[index].log.retired.keys.sorted()
-    for name in retired where nodes[index].log.copies[name] != nil {
-      guard nodes[index].log.open[name.log] != name else { continue }
-      nodes[index].log.delete(name)
-      feed(index, .segmentGone(name))
-    }
   }
 
   // MARK: - Time
@@ -320,112 +246,5 @@ struct Grid {
       problems.append("a durable end of \(name) that is no news")
     }
     nodes[index].durableElsewhere[name] = end
-  }
-
-  // MARK: - The network
-
-  private mutating func send(
-    _ index: Int, _ id: Replicator.ExchangeID, to route: String, _ request: PeerRequest,
-    _ timeout: Duration
-  ) {
-    let bytes = request.encoded()
-    trace = (trace ^ FakeLog.hash(bytes[...])) &* 0x9e37_79b9_7f4a_7c15 &+ now.nanoseconds
-    switch request {
-    case .sync: sent.sync += 1
-    case .ship(let ship):
-      sent.ship += 1
-      note(index, id, ship.bytes.count, route, isFetch: false)
-    case .fetch:
-      sent.fetch += 1
-      note(index, id, 0, route, isFetch: true)
-    case .unsupported: problems.append("an empty request")
-    }
-    let life = nodes[index].life
-    queue.add(.timeout(node: index, life: life, id), at: now + timeout)
-    guard let to = nodes.firstIndex(where: { $0.address == route }) else { return }
-    deliver(from: index, to: to, damaging(bytes, request)) { bytes in
-      .request(to: to, from: index, life: life, id, bytes)
-    }
-  }
-
-  private mutating func reply(
-    _ index: Int, _ token: Replicator.RequestToken, _ response: PeerResponse
-  ) {
-    guard let exchange = exchanges.removeValue(forKey: token.value) else {
-      problems.append("two replies to one request")
-      return
-    }
-    var bytes = response.encoded()
-    if case .fetch(var fetch) = response, case .bytes(var body) = fetch.outcome, damages() {
-      flip(&body)
-      fetch.outcome = .bytes(body)
-      bytes = PeerResponse.fetch(fetch).encoded()
-    }
-    deliver(from: index, to: exchange.node, bytes) { bytes in
-      .response(to: exchange.node, life: exchange.life, exchange.id, bytes)
-    }
-  }
-
-  private mutating func damaging(_ bytes: [UInt8], _ request: PeerRequest) -> [UInt8] {
-    guard case .ship(var ship) = request, damages() else { return bytes }
-    flip(&ship.bytes)
-    return PeerRequest.ship(ship).encoded()
-  }
-
-  private mutating func damages() -> Bool {
-    faults.damage > 0 && Double.random(in: 0..<1, using: &dice) < faults.damage
-  }
-
-  private mutating func flip(_ bytes: inout [UInt8]) {
-    guard let index = bytes.indices.randomElement(using: &dice) else { return }
-    bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &dice)
-  }
-
-  private mutating func deliver(
-    from: Int, to: Int, _ bytes: [UInt8], _ happening: ([UInt8]) -> Happening
-  ) {
-    if cut.contains([from, to]) { return }
-    var copies = 1
-    if faults.loss > 0 && Double.random(in: 0..<1, using: &dice) < faults.loss { copies = 0 }
-    if faults.duplication > 0 && Double.random(in: 0..<1, using: &dice) < faults.duplication {
-      copies += 1
-    }
-    for _ in 0..<copies {
-      let delay = UInt64.random(in: faults.delay, using: &dice)
-      queue.add(happening(bytes), at: now + .microseconds(delay))
-    }
-  }
-
-  // MARK: - Windows
-
-  private mutating func note(
-    _ index: Int, _ id: Replicator.ExchangeID, _ bytes: Int, _ route: String, isFetch: Bool
-  ) {
-    sizes["\(index)/\(nodes[index].life)/\(id.value)"] = (bytes, route, isFetch)
-    if isFetch {
-      nodes[index].fetching += 1
-      if nodes[index].fetching > settings.fetchLimit {
-        problems.append("node \(index) fetches \(nodes[index].fetching) segments at a time")
-      }
-    } else {
-      nodes[index].shipping[route, default: 0] += bytes
-      let frame = 1_100
-      let total = nodes[index].shipping.values.reduce(0, +)
-      if nodes[index].shipping[route, default: 0] > settings.windowLimit * 2 + frame
-        || total > settings.windowLimit * 2 + frame
-      {
-        problems.append("node \(index) has \(total) bytes under way")
-      }
-    }
-  }
-
-  private mutating func settle(_ index: Int, _ id: Replicator.ExchangeID) {
-    let key = "\(index)/\(nodes[index].life)/\(id.value)"
-    guard let (bytes, route, isFetch) = sizes.removeValue(forKey: key) else { return }
-    if isFetch {
-      nodes[index].fetching -= 1
-    } else {
-      nodes[index].shipping[route, default: 0] -= bytes
-    }
   }
 }

@@ -136,6 +136,11 @@ import Testing
     for _ in 0..<11 {
       bench.pass(.seconds(1))
       _ = bench.answerSync(as: successor, holding: [Bench.end(own, 0), Bench.end(foreign, 5)])
+      // It is there, but it ships nothing.
+      while let probe = bench.takeSync(.probe) {
+        #expect(probe.route == "a:1")
+        bench.feed(.response(probe.id, .sync(SyncResponse(from: Bench.peer(3, "a:1")))))
+      }
     }
     bench.pass(.seconds(1))
     #expect(bench.answerSync(as: successor, holding: [Bench.end(own, 0), Bench.end(foreign, 6)]))

@@ -46,6 +46,7 @@ import Testing
   @Test func acknowledgementsTellWhatIsSafe() {
     let bench = shipping(4)
     #expect(bench.take(.successorDurable(own, Ordinal(4), Offset(464))))
+    #expect(bench.take(.caughtUp), "the successor lists nothing that we lack")
     #expect(bench.performRead())
     guard let ship = bench.takeShip() else {
       Issue.record("nothing shipped")

@@ -158,8 +158,12 @@ struct Outbox: Sendable {
 
   /// The piece was refused: go on from the receiver's end. Returns how often in a row it named it.
   mutating func refused(_ ship: ShipContext, end: Offset) -> Int {
-    // One refusal speaks for all that was sent before the rewind that it caused.
-    guard var lane = lanes[ship.segment], lane.epoch == ship.epoch else { return 0 }
+    // One refusal speaks for all that was sent before the rewind that it caused. What comes later
+    // only ends: it may be what the lane waited for.
+    guard var lane = lanes[ship.segment], lane.epoch == ship.epoch else {
+      settle(ship.segment)
+      return 0
+    }
     lane.refusals = lane.refusedAt == end ? lane.refusals + 1 : 1
     lane.refusedAt = end
     lanes[ship.segment] = lane
@@ -170,8 +174,7 @@ struct Outbox: Sendable {
 
   /// Nothing was heard of the piece: from `end` again, after the next Sync.
   mutating func lost(_ ship: ShipContext, end: Offset) {
-    guard let lane = lanes[ship.segment], lane.epoch == ship.epoch else { return }
-    rewind(ship.segment, to: end)
+    if lanes[ship.segment]?.epoch == ship.epoch { rewind(ship.segment, to: end) }
     settle(ship.segment)
   }
 
