@@ -34,7 +34,8 @@ final class Link: ChannelInboundHandler, @unchecked Sendable {  // proof: stays 
   private var reader: FrameReader
   private var prefaceCame = false
   /// Of the unfinished frame: all bytes, and those that came since `windowStart`.
-  private var partialBytes = 0
+  private(set) var partialBytes = 0
+  private(set) var frameBegan: NIODeadline?
   private var windowBytes = 0
   private var windowStart: NIODeadline?
   private(set) var lastActivity = NIODeadline.now()
@@ -124,7 +125,17 @@ final class Link: ChannelInboundHandler, @unchecked Sendable {  // proof: stays 
       Frame(type: .refusal, exchange: 0, payload: Refused(reason: reason).encoded()))
     self.cause = cause
     closesWhenWritten = true
+    dropPartial()
     pump()
+  }
+
+  /// Of what is refused nothing is kept.
+  private func dropPartial() {
+    reader = FrameReader(limit: Preface.frameLimit)
+    (windowStart, frameBegan) = (nil, nil)
+    let held = partialBytes
+    partialBytes = 0
+    if held > 0 { owner?.link(self, holds: -held) }
   }
 
   private func endOutput() {
@@ -222,7 +233,7 @@ final class Link: ChannelInboundHandler, @unchecked Sendable {  // proof: stays 
       var offset = 0
       do throws(FrameReader.Failure) {
         while cause == nil, let frame = try reader.next(bytes, &offset) {
-          windowStart = nil
+          (windowStart, frameBegan) = (nil, nil)
           take(frame)
         }
       } catch {
@@ -235,6 +246,7 @@ final class Link: ChannelInboundHandler, @unchecked Sendable {  // proof: stays 
     if partialBytes > 0 {
       if windowStart == nil { (windowStart, windowBytes) = (lastActivity, 0) }
       windowBytes += buffer.readableBytes
+      if frameBegan == nil { frameBegan = lastActivity }
     }
     if delta != 0 { owner.link(self, holds: delta) }
   }

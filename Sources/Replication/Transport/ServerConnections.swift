@@ -40,6 +40,8 @@ final class ServerConnections: LinkOwner, @unchecked Sendable {  // proof: stays
   private var lastRequest: UInt64 = 0
   /// Bytes of unanswered requests and of unfinished frames.
   private var heldBytes = 0
+  /// Of them those of unfinished frames.
+  private var partialBytes = 0
   private var pausedOrder = CircularBuffer<UInt64>()
   private var ticker: RepeatedTask?
   private(set) var stopped = false
@@ -151,7 +153,32 @@ final class ServerConnections: LinkOwner, @unchecked Sendable {  // proof: stays
 
   func link(_ link: Link, holds delta: Int) {
     heldBytes += delta
-    if delta > 0 { pauseIfNeeded(link) } else { resumeReading() }
+    partialBytes += delta
+    server.partialCount.store(partialBytes, ordering: .relaxed)
+    if delta > 0 {
+      dropBeginnings()
+      pauseIfNeeded(link)
+    } else {
+      resumeReading()
+    }
+  }
+
+  /// Unfinished frames may fill half of what may be held, or those who only ever begin would keep
+  /// everybody's requests out. The one that began first goes: the slowest, or one that never ends.
+  private func dropBeginnings() {
+    while partialBytes > settings.receiveLimit / 2 {
+      let begun = connections.values.lazy.map(\.link).filter { $0.partialBytes > 0 }
+      guard begun.count > 1, let victim = begun.min(by: Self.beganEarlier) else { return }
+      let reason = "its frame is unfinished and others need the room"
+      victim.refuse(reason, .busy(peer: victim.peer, reason: "cut off, " + reason))
+    }
+  }
+
+  private static func beganEarlier(_ a: Link, _ b: Link) -> Bool {
+    guard let left = a.frameBegan, let right = b.frameBegan, left != right else {
+      return a.number < b.number
+    }
+    return left < right
   }
 
   func isBusy(_ link: Link) -> Bool { connections[link.number]?.requests.isEmpty == false }

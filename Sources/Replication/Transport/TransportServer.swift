@@ -47,6 +47,7 @@ public final class TransportServer: Sendable {
   private let eventLoop: any EventLoop
   private let state: Mutex<State>
   let connectionCount = Atomic<Int>(0)
+  let partialCount = Atomic<Int>(0)
 
   /// Listens once it returns; requests may come before it does. Not from a callback.
   public static func start(
@@ -112,6 +113,9 @@ public final class TransportServer: Sendable {
 
   /// Connections at the moment.
   public var openConnections: Int { connectionCount.load(ordering: .relaxed) }
+
+  /// Bytes of unfinished frames at the moment.
+  public var partialBytes: Int { partialCount.load(ordering: .relaxed) }
 
   /// Frees the port, ends all connections (`onGone` is called for what was unanswered), and returns
   /// when that is done. Not from a callback.
