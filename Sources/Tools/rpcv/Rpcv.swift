@@ -9,9 +9,33 @@ struct Rpcv: ParsableCommand {
     discussion: """
       Example: rpcv map 'gzip -k {}' ::: *.log
       With no coordinator configured `map` runs a whole grid in this process; nothing to start.
+      `rpcv help settings` lists all settings, `rpcv help exit` what the exit statuses mean.
       """,
     subcommands: [
-      MapCommand.self, UpCommand.self, CoordinatorCommand.self, ServerCommand.self,
-      GridCommand.self, StatusCommand.self, WhyCommand.self, RemoveCommand.self,
+      MapCommand.self, SubmitCommand.self, WaitCommand.self, ResultsCommand.self,
+      CancelCommand.self, ReleaseCommand.self, StatusCommand.self, WhyCommand.self,
+      UpCommand.self, CoordinatorCommand.self, ServerCommand.self, GridCommand.self,
+      RemoveCommand.self,
     ])
+
+  static func main() {
+    if let text = HelpTopic.text(for: Array(CommandLine.arguments.dropFirst())) {
+      try? FileSink.standardOutput().write(Array(text.utf8))
+    } else {
+      main(nil)
+    }
+  }
+}
+
+/// `rpcv help settings` and `rpcv help exit`: what no single command's help has room for.
+enum HelpTopic {
+  static func text(for words: [String]) -> String? {
+    guard words.count == 2, words[0] == "help" else { return nil }
+    switch words[1] {
+    case "settings": return SettingKey.table
+    case "exit": return ExitStatus.table
+    case "map": return MapHelp.text
+    default: return nil
+    }
+  }
 }

@@ -94,8 +94,8 @@ struct SettingsTests {
   }
 
   @Test(arguments: [
-    ("a:1", "a:1"), ("a", "a:7480"), ("lab3.example.org:80", "lab3.example.org:80"),
-    ("[::1]:5", "[::1]:5"), ("[2001:db8::1]", "[2001:db8::1]:7480"),
+    ("a:1", "a:1"), ("a", "a:7070"), ("lab3.example.org:80", "lab3.example.org:80"),
+    ("[::1]:5", "[::1]:5"), ("[2001:db8::1]", "[2001:db8::1]:7070"),
     ("10.0.0.1:65535", "10.0.0.1:65535"),
   ])
   func addresses(text: String, description: String) throws {
@@ -111,7 +111,7 @@ struct SettingsTests {
   }
 
   @Test func addressLists() throws {
-    #expect(try HostPort.parseList(" a:1,,b  a:1 ").map(\.description) == ["a:1", "b:7480"])
+    #expect(try HostPort.parseList(" a:1,,b  a:1 ").map(\.description) == ["a:1", "b:7070"])
     #expect(try HostPort.parseList("") == [])
     #expect(throws: ParseError.self) { try HostPort.parseList("a:1,b:x") }
     #expect(try HostPort.parseListening(":5") == HostPort(host: "0.0.0.0", port: 5))

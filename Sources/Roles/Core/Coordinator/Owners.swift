@@ -21,7 +21,7 @@ extension Coordinator {
   }
 
   /// How many nodes must hold a fact durably before it is called safe.
-  var copies: Int { min(2, max(1, ring.listed)) }
+  var copies: Int { min(settings.copies, max(1, ring.listed)) }
 
   /// Sets the alarm at which the owner's tasks become anybody's, or looks at them now.
   private mutating func watch(_ owner: TaskOwner) {

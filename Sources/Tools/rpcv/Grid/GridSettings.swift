@@ -1,3 +1,4 @@
+import Glibc
 import LogStore
 import ReplicationCore
 import ReplicationTransport
@@ -61,11 +62,47 @@ struct GridSettings: Sendable {
       }
       node.factsLog.syncPolicy =
         try settings.value(.sync, SyncPolicy.parse) ?? .group(maxDelay: .zero)
-      if let (text, _) = settings.text(.archives) {
-        node.replication.replicatesArchives = text != "on-demand"
-      }
+      let archives = try settings.choice(.archives, default: ArchivesMode.ring)
+      node.replication.replicatesArchives = archives == .ring
     }
     return node
+  }
+
+  func strategy() throws(CommandError) -> LoggingStrategy {
+    try get { settings throws(SettingError) in
+      try settings.value(.strategy, LoggingStrategy.parse) ?? .nonBlocking
+    }
+  }
+
+  /// Whether to tell what the nodes note.
+  func isVerbose() throws(CommandError) -> Bool {
+    try get { settings throws(SettingError) in
+      try settings.choice(.logLevel, default: LogLevel.notice) == .debug
+    }
+  }
+
+  private enum LogLevel: String, CaseIterable { case notice, debug }
+
+  func copies() throws(CommandError) -> Int {
+    try get { settings throws(SettingError) in
+      try settings.count(.copies, in: 1...2, default: 2)
+    }
+  }
+
+  /// Where a coordinator listens.
+  func listen() throws(CommandError) -> ReplicationTransport.HostPort {
+    try get { settings throws(SettingError) in
+      try settings.value(.listen) { text throws(ParseError) in
+        try HostPort.parseListening(text)
+      } ?? HostPort(host: "127.0.0.1", port: standardPort)
+    }
+  }
+
+  func slots() throws(CommandError) -> Int {
+    let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    return try get { settings throws(SettingError) in
+      try settings.count(.slots, in: 1...10_000, default: cores)
+    }
   }
 
   func suspicion() throws(CommandError) -> (heartbeat: Duration, suspicion: Duration) {
@@ -74,6 +111,22 @@ struct GridSettings: Sendable {
         try settings.duration(.heartbeat, default: .seconds(1)),
         try settings.duration(.suspicion, default: .seconds(10))
       )
+    }
+  }
+}
+
+private enum ArchivesMode: String, CaseIterable {
+  case ring
+  case onDemand = "on-demand"
+}
+
+extension LoggingStrategy {
+  static func parse(_ text: String) throws(ParseError) -> LoggingStrategy {
+    switch text {
+    case "optimistic": .optimistic
+    case "blocking": .blocking
+    case "non-blocking", "nonBlocking": .nonBlocking
+    default: throw ParseError(text: text, wanted: "optimistic, blocking or non-blocking")
     }
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import ReplicationTransport
 
 // The commands that run a node: a coordinator, a server, or both at once.
@@ -10,14 +9,16 @@ struct UpCommand: ParsableCommand {
     discussion: "Example: rpcv up --listen 0.0.0.0:7070")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags
-  @Option(help: "Where the coordinator listens, HOST:PORT.") var listen = "127.0.0.1:7070"
+  @Option(help: "Where the coordinator listens, HOST:PORT; default: 127.0.0.1:7070.")
+  var listen: String?
   @Option(help: "Where others reach it, if that is another address.") var advertise: String?
-  @Option(help: "Tasks at a time; default: the number of cores.") var slots: Int?
+  @Option(help: "Tasks at a time; default: the number of cores.") var slots: String?
 
   func run() throws {
     try report { () throws(CommandError) in
       try runNode(
-        grid, node, listen: listen, advertise: advertise, slots: slots ?? cores(), name: "up")
+        grid, node, [.listen: listen, .slots: slots], advertise: advertise,
+        Roles(coordinates: true, serves: true, name: "up"))
     }
   }
 }
@@ -28,13 +29,16 @@ struct CoordinatorCommand: ParsableCommand {
     discussion: "Example: rpcv coordinator --listen 0.0.0.0:7070 --coordinators b:7070,c:7070")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags
-  @Option(help: "Where it listens, HOST:PORT.") var listen = "127.0.0.1:7070"
+  @Option(help: "Where it listens, HOST:PORT; default: 127.0.0.1:7070.") var listen: String?
+  @Option(help: "How many coordinators must hold a fact before it is safe: 1 or 2 (default).")
+  var copies: String?
   @Option(help: "Where others reach it, if that is another address.") var advertise: String?
 
   func run() throws {
     try report { () throws(CommandError) in
       try runNode(
-        grid, node, listen: listen, advertise: advertise, slots: nil, name: "coordinator")
+        grid, node, [.listen: listen, .copies: copies], advertise: advertise,
+        Roles(coordinates: true, serves: false, name: "coordinator"))
     }
   }
 }
@@ -46,33 +50,39 @@ struct ServerCommand: ParsableCommand {
     discussion: "Example: rpcv server --coordinators a:7070,b:7070 --slots 4")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags
-  @Option(help: "Tasks at a time; default: the number of cores.") var slots: Int?
+  @Option(help: "Tasks at a time; default: the number of cores.") var slots: String?
 
   func run() throws {
     try report { () throws(CommandError) in
       try runNode(
-        grid, node, listen: nil, advertise: nil, slots: slots ?? cores(), name: "server")
+        grid, node, [.slots: slots], advertise: nil,
+        Roles(coordinates: false, serves: true, name: "server"))
     }
   }
 }
 
-private func cores() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+private struct Roles {
+  var coordinates: Bool
+  var serves: Bool
+  /// Also of the directory below the state directory.
+  var name: String
+}
 
 private func runNode(
-  _ grid: GridFlags, _ node: NodeFlags, listen: String?, advertise: String?, slots: Int?,
-  name: String
+  _ grid: GridFlags, _ node: NodeFlags, _ own: [SettingKey: String?], advertise: String?,
+  _ roles: Roles
 ) throws(CommandError) {
   var flags = grid.flags
   node.add(to: &flags)
+  for (key, value) in own { flags[key] = value }
   let settings = try GridSettings(flags: flags)
-  if listen == nil { _ = try settings.requiredCoordinators() }
-  var address: ReplicationTransport.HostPort?
-  if let listen {
-    do throws(TransportError) { address = try ReplicationTransport.HostPort(listen) } catch {
-      throw CommandError(.usage, "--listen: \(error)")
+  if !roles.coordinates { _ = try settings.requiredCoordinators() }
+  if let advertise {
+    do throws(ParseError) { _ = try HostPort.parse(advertise) } catch {
+      throw CommandError(.usage, "--advertise: \(error)")
     }
   }
-  if let slots, slots < 1 { throw CommandError(.usage, "--slots: at least 1 is needed") }
   try LongRunning.run(
-    grid: settings, listen: address, advertised: advertise, slots: slots, name: name)
+    grid: settings, listen: roles.coordinates ? try settings.listen() : nil,
+    advertised: advertise, slots: roles.serves ? try settings.slots() : nil, name: roles.name)
 }

@@ -12,6 +12,10 @@ import RolesShell
 struct GridFlags: ParsableArguments {
   @Option(help: "Coordinators, HOST:PORT,... (RPCV_COORDINATORS, file: coordinators).")
   var coordinators: String?
+  @Option(help: "Whose sessions these are; default: the login name.")
+  var user: String?
+  @Option(help: "debug tells more on standard error.")
+  var logLevel: String?
   @Option(help: "How often coordinators and servers are heard, e.g. 1s (paper: 5s).")
   var heartbeat: String?
   @Option(help: "After how long a silent one is suspected, e.g. 10s (paper: 30s).")
@@ -20,10 +24,19 @@ struct GridFlags: ParsableArguments {
   var flags: [SettingKey: String] {
     var flags: [SettingKey: String] = [:]
     flags[.coordinators] = coordinators
+    flags[.user] = user
+    flags[.logLevel] = logLevel
     flags[.heartbeat] = heartbeat
     flags[.suspicion] = suspicion
     return flags
   }
+}
+
+struct ClientFlags: ParsableArguments {
+  @Option(help: "Where the session's log is; default: below ~/.local/state/rpcv/sessions.")
+  var directory: String?
+
+  func add(to flags: inout [SettingKey: String]) { flags[.directory] = directory }
 }
 
 struct NodeFlags: ParsableArguments {
@@ -57,6 +70,7 @@ enum LongRunning {
     let (heartbeat, suspicion) = try grid.suspicion()
     if listen != nil {
       var coordinator = CoordinatorSettings()
+      coordinator.copies = try grid.copies()
       coordinator.suspicionTimeout = suspicion
       node.coordinator = coordinator
       node.address = address ?? NodeSettings.localAddress

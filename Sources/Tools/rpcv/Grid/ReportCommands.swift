@@ -16,7 +16,7 @@ struct GridCommand: ParsableCommand {
     try report { () throws(CommandError) in
       let response = try ask(grid, .grid)
       guard case .grid(let summary) = response.answer else { throw response.unexpected }
-      try out(json ? summary.json.line + "\n" : summary.text(from: response.from))
+      try printOut(json ? summary.json.line + "\n" : summary.text(from: response.from))
     }
   }
 }
@@ -24,24 +24,30 @@ struct GridCommand: ParsableCommand {
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show sessions and how far their calls are.",
-    discussion: "Example: rpcv status --session night-run")
+    discussion: """
+      Examples:
+        rpcv status              all sessions, counted
+        rpcv status night        its calls, one by one
+        rpcv status night/3-7
+      """)
   @OptionGroup var grid: GridFlags
-  @Option(help: "Only this session, call by call.") var session: String?
-  @Option(help: "Whose session; default: you.") var user: String?
+  @OptionGroup var target: TargetArguments
   @Flag(help: "One JSON object a line.") var json = false
 
   func run() throws {
     try report { () throws(CommandError) in
-      guard let session else {
+      guard target.isGiven else {
         let response = try ask(grid, .sessions(nil))
         guard case .sessions(let rows) = response.answer else { throw response.unexpected }
-        try out(json ? lines(rows.map(\.json)) : SessionSummary.table(rows))
+        try printOut(json ? lines(rows.map(\.json)) : SessionSummary.table(rows))
         return
       }
-      let name = try sessionName(session, user: user, grid)
-      let response = try ask(grid, .calls(name, from: CallCounter(1), limit: 10_000))
-      guard case .calls(let rows) = response.answer else { throw response.unexpected }
-      try out(json ? lines(rows.map(\.json)) : CallSummary.table(rows))
+      let target = try target.resolved()
+      let settings = try GridSettings(flags: grid.flags)
+      let view = try SessionView(settings, session: target.session, Interrupts.install())
+      guard try view.summary() != nil else { throw view.unknown }
+      let rows = try view.calls(target)
+      try printOut(json ? lines(rows.map(\.json)) : CallSummary.table(rows))
     }
   }
 }
@@ -49,19 +55,33 @@ struct StatusCommand: ParsableCommand {
 struct WhyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "why", abstract: "Tell why a call is not running or not finished.",
-    discussion: "Example: rpcv why --session night-run 17")
+    discussion: "Example: rpcv why night/17")
   @OptionGroup var grid: GridFlags
-  @Option(help: "The call's session.") var session: String
-  @Option(help: "Whose session; default: you.") var user: String?
-  @Argument(help: "The call's number in its session.") var call: UInt64
+  @OptionGroup var target: TargetArguments
+  @Flag(help: "One JSON object a call and line.") var json = false
 
   func run() throws {
     try report { () throws(CommandError) in
-      let name = CallName(
-        session: try sessionName(session, user: user, grid), counter: CallCounter(call))
-      let response = try ask(grid, .why(name))
-      guard case .why(let lines) = response.answer else { throw response.unexpected }
-      try out(lines.map { $0 + "\n" }.joined())
+      let target = try target.resolved()
+      let settings = try GridSettings(flags: grid.flags)
+      guard let calls = target.calls, calls.count == 1, let call = calls.first,
+        call.upperBound.value - call.lowerBound.value < 1000
+      else {
+        throw CommandError(
+          .usage, "say which call, as in `rpcv why \(target.session)/17` (or up to 1000: 3-7)")
+      }
+      for value in call.lowerBound.value...call.upperBound.value {
+        let name = CallName(
+          session: settings.sessionName(target.session), counter: CallCounter(value))
+        let response = try ask(grid, .why(name))
+        guard case .why(let lines) = response.answer else { throw response.unexpected }
+        let object = JSON.object([
+          ("session", .string(target.session)), ("call", .uint(value)),
+          ("why", .array(lines.map { .string($0) })),
+        ])
+        let head = call.lowerBound < call.upperBound ? "\(target.session)/\(value):\n" : ""
+        try printOut(json ? object.line + "\n" : head + lines.map { $0 + "\n" }.joined())
+      }
     }
   }
 }
@@ -80,7 +100,7 @@ struct RemoveCommand: ParsableCommand {
       }
       let response = try ask(grid, .remove(NodeID(id)))
       guard case .done(let text) = response.answer else { throw response.unexpected }
-      try out(text + "\n")
+      try printOut(text + "\n")
     }
   }
 }
@@ -110,19 +130,9 @@ private func ask(
   return OperatorAnswer(answer: response, from: address)
 }
 
-private func sessionName(
-  _ session: String, user: String?, _ flags: GridFlags
-) throws(CommandError) -> SessionName {
-  var owner = user
-  if owner == nil { owner = try GridSettings(flags: flags.flags).user }
-  let user = owner ?? ""
-  return SessionName(
-    user: UserID(ID128(hashing: user)), session: SessionID(ID128(hashing: session)))
-}
-
 private func lines(_ rows: [JSON]) -> String { rows.map { $0.line + "\n" }.joined() }
 
-private func out(_ text: String) throws(CommandError) {
+func printOut(_ text: String) throws(CommandError) {
   do throws(FileSink.Failure) {
     try FileSink.standardOutput().write(Array(text.utf8))
   } catch { throw CommandError(.cannotWrite, "\(error)") }

@@ -12,9 +12,10 @@ extension SessionSummary {
     for row in rows {
       let counts = [
         row.pending, row.assigned, row.finished, row.failed, row.cancelled, row.collected,
-        row.released,
       ]
-      table.add([row.sessionText, row.userText] + counts.map(String.init))
+      table.add(
+        [row.sessionText, row.userText] + counts.map(String.init)
+          + [row.isEnded ? "all" : String(row.released)])
     }
     return table.text()
   }
@@ -24,7 +25,8 @@ extension SessionSummary {
       ("session", .string(sessionText)), ("user", .string(userText)),
       ("id", .string("\(name)")), ("pending", .uint(pending)), ("running", .uint(assigned)),
       ("finished", .uint(finished)), ("failed", .uint(failed)), ("cancelled", .uint(cancelled)),
-      ("collected", .uint(collected)), ("released", .uint(released)),
+      ("collected", .uint(collected)), ("released", isEnded ? .null : .uint(released)),
+      ("ended", .bool(isEnded)),
     ])
   }
 }

@@ -21,6 +21,9 @@ struct Template: Equatable, Sendable {
   /// `{}`
   static let everyArgument = Template([.placeholder(.all(.whole))])
 
+  /// Text without placeholders, whatever braces it holds.
+  static func literal(_ text: Bytes) -> Template { Template([.literal(text)]) }
+
   init(parsing source: Bytes) throws(MapError) {
     var literal: Bytes = []
     var rest = source[...]

@@ -3,7 +3,7 @@ import ReplicationTransport
 // Addresses of coordinators as they stand in flags, environment and file.
 
 /// What a coordinator listens on unless told otherwise.
-let standardPort = 7480
+let standardPort = 7070
 
 extension HostPort {
   /// `host:port`, `[IPv6]:port`, or a host alone, which stands for the standard port.
@@ -12,13 +12,13 @@ extension HostPort {
     do {
       address = try HostPort(text, defaultPort: standardPort)
     } catch {
-      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7480): \(error)")
+      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7070): \(error)")
     }
     let isName = address.host.unicodeScalars.allSatisfy {
       $0.value > 0x20 && $0 != "/" && $0 != "@"
     }
     guard isName, address.host.utf8.count <= 255 else {
-      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7480)")
+      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7070)")
     }
     return address
   }

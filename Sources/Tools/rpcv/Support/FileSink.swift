@@ -59,6 +59,19 @@ final class FileSink {
     }
   }
 
+  /// A file that appears whole or not at all: written beside its place and renamed.
+  static func replace(_ path: Bytes, _ body: (FileSink) throws -> Void) throws {
+    let temporary = path + Array(".part".utf8)
+    do { try body(try FileSink(creating: temporary)) } catch {
+      _ = temporary.withPath { unlink($0) }
+      throw error
+    }
+    let code = temporary.withPath { from in path.withPath { to in rename(from, to) } }
+    guard code == 0 else { throw Failure.failed(path: text(path), reason: reason(errno)) }
+  }
+
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   /// Makes the folders above a path. One that is there already is fine.
   static func createFolders(above bytes: Bytes) throws(Failure) {
     for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") && index > 0 {

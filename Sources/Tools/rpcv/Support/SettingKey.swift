@@ -28,21 +28,21 @@ enum SettingKey: String, CaseIterable, Sendable {
     case .directory: "DIR"
     case .slots: "N"
     case .strategy: "optimistic|blocking|non-blocking"
-    case .copies: "N"
+    case .copies: "1|2"
     case .heartbeat, .suspicion: "DURATION"
     case .sync: "always|group|interval:DURATION|never"
     case .capacity: "SIZE"
     case .archives: "ring|on-demand"
-    case .logLevel: "trace|debug|info|notice|warning|error"
+    case .logLevel: "notice|debug"
     }
   }
 
   var meaning: String {
     switch self {
     case .coordinators: "the coordinators to ask; none: `rpcv map` runs a grid of its own"
-    case .listen: "where a coordinator listens"
+    case .listen: "where a coordinator listens (default: 127.0.0.1:7070)"
     case .user: "whose sessions these are (default: the login name)"
-    case .directory: "where the logs are kept (default: ~/.local/state/rpcv)"
+    case .directory: "where this node's logs are (default: below ~/.local/state/rpcv)"
     case .slots: "how many tasks a server runs at once (default: its cores)"
     case .strategy: "what a submission waits for (default: non-blocking)"
     case .copies: "at how many coordinators a call is before it is called safe (default: 2)"
@@ -51,7 +51,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     case .sync: "when logs are made durable (default: group)"
     case .capacity: "how large the logs may grow (default: no bound but the disk)"
     case .archives: "whether files replicate along the ring too (default: ring)"
-    case .logLevel: "how much is told on standard error (default: notice)"
+    case .logLevel: "debug: tell more on standard error (default: notice)"
     }
   }
 

@@ -1,0 +1,167 @@
+import ArgumentParser
+import LogStore
+import RolesCore
+
+// `rpcv cancel` and `rpcv release`: what is said about calls from outside the program that made
+// them. Both are records in a log of this machine first, and return when coordinators hold them.
+
+struct CancelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel", abstract: "Cancel calls, or all calls of a session.",
+    discussion: """
+      Examples:
+        rpcv cancel night/3-7
+        rpcv cancel night
+
+      Running commands are killed. Results that nobody has taken are dropped; calls whose
+      result was taken stay as they are.
+      """)
+  @OptionGroup var grid: GridFlags
+  @OptionGroup var client: ClientFlags
+  @OptionGroup var target: TargetArguments
+  @Flag(help: "One JSON object.") var json = false
+
+  func run() throws {
+    let interrupts = Interrupts.install()
+    try report { () throws(CommandError) in
+      var flags = grid.flags
+      client.add(to: &flags)
+      let target = try target.resolved()
+      let run = ControlRun(try GridSettings(flags: flags), target, interrupts)
+      let rows = try run.rows()
+      if case .some = target.calls, rows.isEmpty { throw run.nothing }
+      let open = rows.filter { $0.state < .cancelled }.map(\.call.counter)
+      let isSafe = try run.run(isOver: open.isEmpty && target.calls != nil) { node in
+        guard target.calls != nil else { return node.tell(.cancelAll) }
+        for counter in Set(open).sorted() { node.tell(.cancel(counter)) }
+      }
+      let over = rows.count - open.count
+      let object = JSON.object([
+        ("session", .string(target.session)), ("cancelled", .uint(UInt64(open.count))),
+        ("untouched", .uint(UInt64(over))), ("safe", .bool(isSafe)),
+      ])
+      let rest = over > 0 ? "; \(over) were cancelled or taken before" : ""
+      try printOut(
+        json ? object.line + "\n" : "\(target.session): \(open.count) cancelled\(rest)\n")
+    }
+  }
+}
+
+struct ReleaseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "release", abstract: "Say that results are not needed any more.",
+    discussion: """
+      Examples:
+        rpcv release night/1-100
+        rpcv release night
+
+      The grid forgets the calls and their results. Releasing a whole session ends it for
+      ever: its name takes no further call. What still runs is cancelled.
+      """)
+  @OptionGroup var grid: GridFlags
+  @OptionGroup var client: ClientFlags
+  @OptionGroup var target: TargetArguments
+  @Flag(help: "One JSON object.") var json = false
+
+  func run() throws {
+    let interrupts = Interrupts.install()
+    try report { () throws(CommandError) in
+      var flags = grid.flags
+      client.add(to: &flags)
+      let target = try target.resolved()
+      let run = ControlRun(try GridSettings(flags: flags), target, interrupts)
+      _ = try run.rows()
+      let isSafe = try run.run(endsSession: target.calls == nil) { node in
+        if let calls = target.calls { node.tell(.release(calls)) } else { node.tell(.endSession) }
+      }
+      let object = JSON.object([
+        ("session", .string(target.session)), ("ended", .bool(target.calls == nil)),
+        ("safe", .bool(isSafe)),
+      ])
+      let text = target.calls == nil ? "the session has ended" : "released"
+      try printOut(json ? object.line + "\n" : "\(target.session): \(text)\n")
+    }
+  }
+}
+
+/// Says something about calls and waits until the grid holds it.
+final class ControlRun {
+  private let grid: GridSettings
+  private let target: CallTarget
+  private let interrupts: Interrupts
+
+  init(_ grid: GridSettings, _ target: CallTarget, _ interrupts: Interrupts) {
+    self.grid = grid
+    self.target = target
+    self.interrupts = interrupts
+  }
+
+  /// The calls of the target that the grid knows. A log on this machine may hold more.
+  func rows() throws(CommandError) -> [CallSummary] {
+    let view = try SessionView(grid, session: target.session, interrupts)
+    guard try view.summary() != nil else {
+      if FileSink.exists(try grid.sessionDirectory(target.session)) { return [] }
+      throw view.unknown
+    }
+    return try view.calls(target)
+  }
+
+  var nothing: CommandError {
+    CommandError(
+      .failure, "session '\(target.session)' has no such call, or it is released")
+  }
+
+  /// True if enough coordinators hold it (`copies`). Throws if none does.
+  func run(
+    isOver: Bool = false, endsSession: Bool = false, _ say: (SessionNode) -> Void
+  ) throws(CommandError) -> Bool {
+    if isOver { return true }
+    let isOurs = !FileSink.exists(try grid.sessionDirectory(target.session))
+    var options = SessionNode.Options()
+    options.mayBorrow = true
+    let node = try SessionNode(grid, session: target.session, options, interrupts)
+    var isSafe = false
+    defer { node.close(forgets: isSafe && (isOurs || endsSession)) }
+    node.tell(.attach(wantsResults: false))
+    try waitForCalls(node)
+    say(node)
+    isSafe = try settle(node, endsSession)
+    return isSafe
+  }
+
+  /// Until the client knows the session's calls.
+  private func waitForCalls(_ node: SessionNode) throws(CommandError) {
+    while true {
+      for news in try node.news(until: Signal.now() + 200_000_000) {
+        if case .attached = news { return }
+      }
+      node.tellSilence("Nothing was said yet.")
+      if interrupts.signal != nil {
+        throw CommandError(.interrupted, "interrupted before anything was said")
+      }
+    }
+  }
+
+  /// Held at least; safe if that comes within seconds.
+  private func settle(_ node: SessionNode, _ endsSession: Bool) throws(CommandError) -> Bool {
+    var limit: UInt64?
+    var quiet = 0
+    while true {
+      let news = try node.news(until: Signal.now() + 50_000_000)
+      let progress = node.progress
+      // Cancellations are followed by releases a moment later.
+      quiet = news.isEmpty && progress.unsafeControls == 0 ? quiet + 1 : 0
+      if endsSession ? progress.isEnded : quiet > 3 { return true }
+      if progress.unheldControls == 0, limit == nil { limit = Signal.now() + 5_000_000_000 }
+      if progress.unheldControls > 0 { limit = nil }
+      if let limit, Signal.now() > limit { return false }
+      node.tellSilence("It is said in the log of this machine.")
+      if interrupts.signal != nil {
+        throw CommandError(
+          .interrupted,
+          "interrupted; it is said in \(node.directory), and goes to the grid with the next "
+            + "command on this session")
+      }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import LogStore
+import ReplicationCore
+import RolesCore
+import RolesShell
+
+// One submission: calls go to the client a bounded number at a time, and are named to the person
+// when they are as safe as was asked for.
+
+final class SubmitRun {
+  /// How safe a call must be before it is named.
+  enum Milestone {
+    /// As the strategy says, in the log here.
+    case logged
+    /// Durable at a coordinator.
+    case accepted
+    /// Durable at as many nodes as `copies` says.
+    case safe
+  }
+
+  private let grid: GridSettings
+  private let session: String
+  private let isNamed: Bool
+  private let strategy: LoggingStrategy
+  private let milestone: Milestone
+  private let printsJSON: Bool
+  private let interrupts: Interrupts
+  private let programs = SentPrograms()
+
+  private var made: UInt64 = 0
+  private var returned: UInt64 = 0
+  private var printed: UInt64 = 0
+  private var known: [Client.Submission.Known] = []
+  private var old: UInt64 = 0
+
+  private static let window: UInt64 = 1000
+
+  init(
+    grid: GridSettings, session: String?, strategy: LoggingStrategy, milestone: Milestone,
+    printsJSON: Bool, interrupts: Interrupts
+  ) {
+    self.grid = grid
+    var generator = SystemRandomNumberGenerator()
+    self.session =
+      session ?? "job-" + String(ID128.random(using: &generator).description.prefix(12))
+    isNamed = session != nil
+    self.strategy = strategy
+    self.milestone = milestone
+    self.printsJSON = printsJSON
+    self.interrupts = interrupts
+  }
+
+  func run(_ source: CommandSource, _ template: CallSpec) throws(CommandError) {
+    guard !session.isEmpty else { throw CommandError(.usage, "--session: the name is empty") }
+    var options = SessionNode.Options()
+    options.isNew = !isNamed
+    options.strategy = strategy
+    let node = try SessionNode(grid, session: session, options, interrupts)
+    defer { node.close() }
+    do {
+      try work(source, template, node)
+    } catch let error as CommandError {
+      throw error
+    } catch let error as MapError {
+      throw CommandError(error.status, "\(error)\(leftOver)")
+    } catch FileSink.Failure.closedPipe {
+      throw CommandError(.cannotWrite, "nobody reads the names any more\(leftOver)")
+    } catch let error as FileSink.Failure {
+      throw CommandError(.cannotWrite, "\(error)\(leftOver)")
+    } catch { throw CommandError(.inputOutput, "\(error)\(leftOver)") }
+  }
+
+  private var leftOver: String {
+    made == 0 ? "" : "; calls up to \(session)/\(made) are in the log and safe"
+  }
+
+  private func work(_ source: CommandSource, _ template: CallSpec, _ node: SessionNode) throws {
+    var source = source
+    var isExhausted = false
+    while !isExhausted || printed < made {
+      while !isExhausted, made - printed < Self.window, interrupts.signal == nil {
+        guard let words = try source.next() else {
+          isExhausted = true
+          break
+        }
+        var spec = template
+        spec.arguments = words
+        try programs.add(to: &spec, node.archives)
+        made += 1
+        node.tell(
+          .submit(Client.Ticket(made), spec, wallTime: MonotonicClock.wallMilliseconds()))
+      }
+      if made == 0 { break }
+      for news in try node.news(until: Signal.now() + 200_000_000) { try take(news) }
+      try print(node.progress)
+      if printed < made, milestone != .logged {
+        node.tellSilence("The calls are safe in the log of this machine; Ctrl-C leaves them there.")
+      }
+      if interrupts.signal != nil { throw interrupted(node) }
+    }
+    if made == 0 { throw CommandError(.usage, "there is no command line to submit") }
+    if old > 0 {
+      complain("\(old) of \(made) calls were known to session '\(session)' already")
+    }
+  }
+
+  private func take(_ news: ClientNews) throws {
+    switch news {
+    case .submitted(let ticket, let submission):
+      returned = max(returned, ticket.value)
+      known.append(submission.known)
+      if submission.known != .new { old += 1 }
+    case .refused(_, .diverged(let divergence)), .diverged(let divergence):
+      throw CommandError(.usage, "session '\(session)': \(divergence)")
+    case .refused(_, let error): throw CommandError(.inputOutput, "\(error)\(leftOver)")
+    default: break
+    }
+  }
+
+  private func print(_ progress: Client.Progress) throws {
+    let reached: UInt64 =
+      switch milestone {
+      case .logged: returned
+      case .accepted: min(returned, progress.acceptedThrough.value)
+      case .safe: min(returned, progress.safeThrough.value)
+      }
+    guard reached > printed else { return }
+    var text = ""
+    for (offset, counter) in ((printed + 1)...reached).enumerated() {
+      text += line(counter, known[offset]) + "\n"
+    }
+    known.removeFirst(Int(reached - printed))
+    printed = reached
+    try FileSink.standardOutput().write(Array(text.utf8))
+  }
+
+  private func line(_ counter: UInt64, _ known: Client.Submission.Known) -> String {
+    guard printsJSON else { return "\(session)/\(counter)" }
+    let word =
+      switch known {
+      case .new: "new"
+      case .resumed: "resumed"
+      case .collected: "collected"
+      case .cancelled: "cancelled"
+      case .released: "released"
+      }
+    return JSON.object([
+      ("session", .string(session)), ("call", .uint(counter)), ("known", .string(word)),
+    ]).line
+  }
+
+  private func interrupted(_ node: SessionNode) -> CommandError {
+    let left = made - printed
+    return CommandError(
+      .interrupted,
+      "interrupted; \(left) of \(made) calls are not known to be at a coordinator. They are safe "
+        + "in \(node.directory). Go on with the same words and --session \(session), or with "
+        + "`rpcv wait \(session)`")
+  }
+}
