@@ -192,6 +192,53 @@ struct ClientControlTests {
     #expect(bench.poll == nil)
   }
 
+  /// What an earlier run logged and could not send is part of the session.
+  @Test func attachedClientShipsItsLogFirst() {
+    var coordinator = ModelCoordinator()
+    var bench = ClientBench(isNew: true)
+    bench.start()
+    for number in 1...3 { bench.submit("call \(number)") }
+    bench.settle(&coordinator)
+    for number in 4...10 { bench.submit("call \(number)") }
+    bench.persist()
+    bench.relaunch()
+    bench.handle(.attach(wantsResults: false))
+    bench.settle(&coordinator)
+    let attached = bench.said.compactMap { directive -> UInt64? in
+      if case .attached(let through) = directive { return through.value }
+      return nil
+    }
+    #expect(attached == [10])
+  }
+
+  /// Calls are added to a session, with its log or without.
+  @Test(arguments: [false, true]) func goingOnAddsCalls(losesLog: Bool) {
+    var coordinator = ModelCoordinator()
+    var bench = run(10, &coordinator)
+    bench.relaunch(losesLog: losesLog)
+    bench.handle(.goOn)
+    bench.submit("more")
+    bench.submit("and more")
+    #expect(bench.submissions.isEmpty)
+    bench.settle(&coordinator)
+    #expect(bench.submissions.map(\.call.counter.value) == [11, 12])
+    #expect(bench.submissions.allSatisfy { $0.known == .new })
+    #expect(bench.client.divergence == nil)
+    #expect(bench.progress.acceptedThrough.value == 12)
+  }
+
+  @Test func nothingIsAddedToAnEndedSession() {
+    var coordinator = ModelCoordinator()
+    var bench = run(3, &coordinator)
+    bench.handle(.endSession)
+    bench.settle(&coordinator)
+    bench.relaunch(losesLog: true)
+    bench.handle(.goOn)
+    bench.submit("more")
+    bench.settle(&coordinator)
+    #expect(bench.refusals == [.ended])
+  }
+
   @Test func scatteredReleasesDontWriteTheirSquare() {
     var ledger = ReleaseLedger()
     var released = CounterRanges()

@@ -34,6 +34,8 @@ public struct Client: Sendable {
   var attachment: Attachment?
   var isEnding = false
   var isFlushing = false
+  /// Submits wait for a place after all that is known.
+  var goesOn = false
   /// Submitted and not answered: what polls ask for.
   var missing = CounterRanges()
   /// Missing too, but failed as often as they may.
@@ -84,6 +86,7 @@ public struct Client: Sendable {
     case .submit(let ticket, let spec, let wallTime):
       isFlushing = false
       waitingSubmits.append(WaitingSubmit(ticket: ticket, spec: spec, wallTime: wallTime))
+    case .goOn: goesOn = submittedThrough == .zero && attachment == nil
     case .attach(let wantsResults): attach(wantsResults: wantsResults)
     case .collect(let counter, let result): collect(counter, result, at: now, &out)
     case .cancel(let counter): cancel(counter, at: now, &out)

@@ -25,6 +25,9 @@ extension Client {
 
     /// The k-th submit of this run of the program is call k.
     case submit(Ticket, CallSpec, wallTime: UInt64)
+    /// Submits of this run come after all calls that the log and the coordinators know: somebody
+    /// adds to a session. Before the first submit; they wait until a coordinator answered.
+    case goOn
     /// The session's calls as coordinators know them become this client's, without a program that
     /// re-executes (`rpcv results`, `rpcv cancel` from another machine). Excludes submits.
     case attach(wantsResults: Bool)

@@ -64,7 +64,7 @@ extension Client {
       compare(response)
     }
     if exchange.asksDigestsFrom > .zero { takePage(exchange, response, at: now, &out) }
-    guard attachment != nil, history.rest == nil else { return }
+    guard attachment != nil, history.rest == nil, isOwnLogAccepted else { return }
     if let through = attachment?.through, through < contact.acceptedThrough {
       history.want(through.next...contact.acceptedThrough, urgently: true)
     } else if toldAttached.map({ $0 < contact.acceptedThrough }) ?? true {

@@ -30,17 +30,26 @@ extension Client {
   /// One append at a time: its facts come back in the same turn, and a refused one must not leave a
   /// gap before its successors.
   mutating func takeSubmits(_ out: inout [Directive]) {
-    while appending == nil, let next = waitingSubmits.popFirst() {
+    while appending == nil, isPlaced(), let next = waitingSubmits.popFirst() {
       if let divergence {
         out.append(.refused(next.ticket, .diverged(divergence)))
       } else if attachment != nil {
         out.append(.refused(next.ticket, .attached))
-      } else if isEnding {
+      } else if isEnding || submittedThrough >= CallCounter.greatest {
         out.append(.refused(next.ticket, .ended))
       } else {
         take(next, &out)
       }
     }
+  }
+
+  /// Whether it is known which call the next submit is.
+  private mutating func isPlaced() -> Bool {
+    guard goesOn else { return true }
+    guard contact.isKnown, isOwnLogAccepted else { return false }
+    goesOn = false
+    submittedThrough = max(submittedThrough, contact.acceptedThrough)
+    return true
   }
 
   private mutating func take(_ submit: WaitingSubmit, _ out: inout [Directive]) {

@@ -51,6 +51,11 @@ extension Client {
     return isUrgent ? since : since + settings.controlDelay
   }
 
+  /// The coordinator accepted all that this log holds, so what it knows is all there is.
+  var isOwnLogAccepted: Bool {
+    nextSubmission() == nil && contact.heldThrough <= contact.acceptedThrough
+  }
+
   /// The next submission that may be sent now.
   private func nextSubmission() -> CallCounter? {
     guard divergence == nil else { return nil }
