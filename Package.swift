@@ -97,6 +97,12 @@ let package = Package(
       path: "Sources/Tools/rpcv-logdump",
       swiftSettings: strict),
 
+    .target(
+      name: "Simulator",
+      dependencies: ["RolesNode"],
+      path: "Sources/Tools/Simulator",
+      swiftSettings: strict),
+
     .testTarget(name: "LogStoreTests", dependencies: ["LogStore"], swiftSettings: strict),
     .testTarget(
       name: "ReplicationTests",
@@ -119,6 +125,7 @@ let package = Package(
         "ReplicationTransport", "RolesCore",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulator"], swiftSettings: strict),
     .testTarget(
       name: "ToolsTests",
       dependencies: ["rpcv"],

@@ -78,7 +78,7 @@ public final class Log: Sendable {
 
   // MARK: common to the extensions
 
-  func path(of name: SegmentName) -> String { directory + "/" + SegmentFileName.file(name) }
+  package func path(of name: SegmentName) -> String { directory + "/" + SegmentFileName.file(name) }
 
   /// The log stops for good: what a failed write or sync covered is unknown.
   func poison(_ error: FileError) -> LogError {

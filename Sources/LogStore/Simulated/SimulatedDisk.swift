@@ -46,6 +46,11 @@ public final class SimulatedDisk: FileSystem {
     state.withLock { $0.contents(of: normal(path)) }
   }
 
+  /// A part of what a reader would see, shorter at the end of the file. Not an operation.
+  package func contents(of path: String, from offset: UInt64, count: Int) -> [UInt8]? {
+    state.withLock { $0.contents(of: normal(path), from: offset, count: count) }
+  }
+
   /// All files, sorted. Not an operation.
   public var paths: [String] { state.withLock { $0.names.entries.keys.sorted() } }
 
@@ -53,6 +58,11 @@ public final class SimulatedDisk: FileSystem {
   /// the seed. Handles and locks are gone, faults too; all that is there is durable.
   public func crashImage(seed: UInt64) -> SimulatedDisk {
     SimulatedDisk(state.withLock { $0.crashed(seed: seed) })
+  }
+
+  /// What every power cut at this moment leaves at least: only what a sync confirmed.
+  package func certainImage() -> SimulatedDisk {
+    SimulatedDisk(state.withLock { $0.certain() })
   }
 
   /// The disk as the death of its process leaves it: nothing written is lost, nothing has become

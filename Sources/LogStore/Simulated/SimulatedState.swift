@@ -192,6 +192,14 @@ struct SimulatedState: Sendable {
     return bytes
   }
 
+  func contents(of path: String, from offset: UInt64, count: Int) -> [UInt8]? {
+    guard let number = names.entries[path], let file = files[number] else { return nil }
+    guard count > 0 else { return [] }
+    return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      filled = file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+    }
+  }
+
   mutating func addFile() -> Int {
     let number = nextFile
     nextFile += 1
@@ -267,6 +275,19 @@ struct SimulatedState: Sendable {
       let left = CrashImage.file(file, number: number, seed: seed)
       image.files[number] = left
       image.usedPages += left.cache.reservedPages
+    }
+    return image
+  }
+
+  /// With nothing but what was synced.
+  func certain() -> SimulatedState {
+    var image = SimulatedState(capacity: capacity, keepsLog: false)
+    image.nextFile = nextFile
+    image.nextHandle = nextHandle
+    image.names = SimulatedNames(surviving: names.durable, directories: names.directories)
+    for number in names.durable.values {
+      guard let file = files[number] else { continue }
+      image.files[number] = SimulatedFile(durable: file.durable, size: file.durableSize)
     }
     return image
   }

@@ -67,7 +67,7 @@ public struct Coordinator: Sendable {
 
   public init(settings: CoordinatorSettings = CoordinatorSettings()) {
     self.settings = settings
-    ledger = Ledger()
+    ledger = Ledger(plantedBugs: settings.ledgerBugs)
   }
 
   public mutating func handle(_ event: Event, at now: Instant) -> [Directive] {

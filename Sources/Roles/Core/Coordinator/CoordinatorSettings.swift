@@ -53,6 +53,7 @@ public struct CoordinatorSettings: Sendable {
   public var operatorRows: UInt64 = 10_000
 
   package var plantedBugs: PlantedBugs = []
+  package var ledgerBugs: LedgerBugs = []
 
   public init() {}
 

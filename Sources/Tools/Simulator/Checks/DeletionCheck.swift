@@ -1,0 +1,89 @@
+import LogStore
+import ReplicationCore
+import RolesCore
+
+// I4: whenever a copy of a segment has gone, every record in it is dead for ever, by a fold of what
+// is durable there, or stands there byte for byte, durable, in another segment.
+
+extension World {
+  /// Called around each step in which a node may clean.
+  func watchDeletions(_ node: Int, before: Bool) {
+    guard let engine = nodes[node].engine, violation == nil else { return }
+    let names = Set(engine.facts.vector().map(\.name))
+    if before {
+      noteSegments(of: node)
+      heldBefore = names
+      return
+    }
+    let gone = heldBefore.subtracting(names).sorted()
+    guard !gone.isEmpty else { return }
+    say("\(nodes[node].name) deletes \(gone.map(\.description).joined(separator: " "))")
+    for name in gone {
+      statistics.deletions += 1
+      checkDeletion(of: name, node, engine.facts)
+    }
+    checkPromises(of: node, "after a deletion")
+  }
+
+  private func checkDeletion(of name: SegmentName, _ node: Int, _ log: Log) {
+    guard let bytes = segments.bytes[name], violation == nil else { return }
+    let records: [Record]
+    do throws(LogError) { records = try Self.records(of: name, bytes, log) } catch {
+      return violate("I4", "the deleted \(name) could not be read: \(error)")
+    }
+    let facts = certainFacts(of: node)
+    let lacking = records.filter { !facts.records.contains($0) }
+    guard !lacking.isEmpty else { return }
+    let ledger = nodes[node].role == .coordinator ? Self.fold(facts) : nil
+    for record in lacking {
+      if record.kind.isLogStores {
+        guard case .retired(let other)? = Retirement(record), log.retirements.isRetired(other) == nil
+        else { continue }
+        return violate("I4", "\(nodes[node].name) deleted \(name) and forgot that \(other) is retired")
+      }
+      // What servers and clients may forget depends on what they were told: see I1.
+      guard let ledger else { continue }
+      let isDead = record.payload.withUnsafeBytes { ledger.isDeadForEver(record.kind, $0) }
+      if !isDead {
+        return violate(
+          "I4", "\(nodes[node].name) deleted \(name) with the \(describe(record)), which is alive"
+            + " and has no durable cover there")
+      }
+    }
+  }
+
+  /// The records of a segment, from its bytes.
+  private static func records(
+    of name: SegmentName, _ bytes: [UInt8], _ log: Log
+  ) throws(LogError) -> [Record] {
+    let disk = SimulatedDisk()
+    let path = log.path(of: name)
+    do throws(FileError) {
+      try disk.makeDirectory(log.directory)
+      let file = try disk.open(path, .create)
+      try bytes.withUnsafeBufferPointer { raw throws(FileError) in
+        try disk.write(file, UnsafeRawBufferPointer(raw), at: 0)
+      }
+    } catch { throw .io(error) }
+    return try DiskFacts.read(log.directory, node: name.node, on: disk).places.map(\.record)
+  }
+
+  static func fold(_ facts: DiskFacts) -> Ledger {
+    var ledger = Ledger()
+    for (position, record) in facts.places {
+      _ = ledger.fold(
+        FactBatch(
+          segment: position.segment, firstOrdinal: position.ordinal, records: [record],
+          sequence: .zero))
+    }
+    return ledger
+  }
+}
+
+extension Retirement {
+  init?(_ record: Record) {
+    let found = record.payload.withUnsafeBytes { Retirement(kind: record.kind, payload: $0) }
+    guard let found else { return nil }
+    self = found
+  }
+}
