@@ -60,7 +60,8 @@ extension NodeEngine {
     case .putArchive(let id, let address): put(id, to: address, for: .client)
     case .wakeAt(let instant): wakes[.client] = instant
     case .suspect(let address):
-      outputs.append(.warning("coordinator \(address) does not answer; trying the next one"))
+      outputs.append(.note("coordinator \(address) does not answer; trying the next one"))
+      outputs.append(.client(directive))
     case .note(let text): outputs.append(.note(text))
     case .submitted, .refused, .result, .exhausted, .cancelled, .released, .diverged, .attached,
       .progress, .rejected, .conflict:

@@ -21,6 +21,7 @@ final class SessionNode {
   private var silence: SilenceWatch
   private let isVerbose: Bool
   private var isClosed = false
+  private var warned: Set<String> = []
 
   struct Options {
     var isNew = false
@@ -45,6 +46,7 @@ final class SessionNode {
     let queue = queue
     let events = NodeEvents(
       onClient: { queue.put(.news($0)) }, onNote: { queue.put(.note($0)) },
+      onWarning: { queue.put(.warning($0)) },
       onEnd: { queue.put(.end($0)) })
     var directory = home
     do throws(NodeError) {
@@ -89,6 +91,7 @@ final class SessionNode {
         }
         news.append(item)
       case .note(let text): if isVerbose { complain(text) }
+      case .warning(let text): if warned.insert(text).inserted { complain(text) }
       case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
         throw CommandError(
           .inputOutput, "\(reason). What was logged is safe: run the same command again")

@@ -87,11 +87,7 @@ final class MapRun {
     switch event {
     case .news(let news): try handle(news, node)
     case .note(let text): printer.note(text, isVerbose: session.isVerbose)
-    case .warning(let text):
-      // Once: a coordinator that is gone is tried again and again.
-      if warned.count < 1000, warned.insert(text).inserted {
-        printer.note(text, isVerbose: true)
-      }
+    case .warning(let text): warn(text)
     case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
       throw CommandError(
         .inputOutput,
@@ -117,10 +113,18 @@ final class MapRun {
     case .rejected(let call, let refusal):
       throw CommandError(.failure, "job \(call.counter) was refused: \(refusal)")
     case .progress(let progress): self.progress = progress
+    case .suspect(let address):
+      warn("coordinator \(address) does not answer; trying the next one")
     case .conflict:
       printer.note("another run of this session is going on elsewhere", isVerbose: true)
-    case .append, .load, .send, .abandon, .putArchive, .suspect, .wakeAt, .note, .attached: break
+    case .append, .load, .send, .abandon, .putArchive, .wakeAt, .note, .attached: break
     }
+  }
+
+  /// Once: a coordinator that is gone is tried again and again.
+  private func warn(_ text: String) {
+    guard warned.count < 1000, warned.insert(text).inserted else { return }
+    printer.note(text, isVerbose: true)
   }
 
   private func finish(_ counter: CallCounter, _ result: CallResult, _ node: NodeShell) throws {
