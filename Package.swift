@@ -7,6 +7,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
+// Each target names every module that it imports: with a module that is reached only through
+// another, an incremental build leaves the importer as it was.
 let package = Package(
   name: "rpcv",
   platforms: [.macOS(.v15)],
@@ -45,7 +47,7 @@ let package = Package(
     .target(
       name: "ReplicationTransport",
       dependencies: [
-        "ReplicationCore",
+        "LogStore", "ReplicationCore",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -57,8 +59,7 @@ let package = Package(
     .target(
       name: "RolesCore",
       dependencies: [
-        "ReplicationCore",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "LogStore", "ReplicationCore",
         .product(name: "DequeModule", package: "swift-collections"),
       ],
       path: "Sources/Roles/Core",
@@ -66,13 +67,16 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "RolesNode",
-      dependencies: ["RolesCore"],
+      dependencies: [
+        "LogStore", "ReplicationCore", "RolesCore",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ],
       path: "Sources/Roles/Node",
       swiftSettings: strict),
     .target(
       name: "RolesShell",
       dependencies: [
-        "CSpawn", "ReplicationTransport", "RolesNode",
+        "CSpawn", "LogStore", "ReplicationCore", "ReplicationTransport", "RolesCore", "RolesNode",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -82,6 +86,7 @@ let package = Package(
     .executableTarget(
       name: "rpcv",
       dependencies: [
+        "LogStore", "ReplicationCore", "ReplicationTransport", "RolesCore", "RolesNode",
         "RolesShell",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -91,7 +96,7 @@ let package = Package(
     .executableTarget(
       name: "rpcv-logdump",
       dependencies: [
-        "RolesCore",
+        "LogStore", "RolesCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Tools/rpcv-logdump",
@@ -99,7 +104,7 @@ let package = Package(
 
     .target(
       name: "Simulator",
-      dependencies: ["RolesNode"],
+      dependencies: ["LogStore", "ReplicationCore", "RolesCore", "RolesNode"],
       path: "Sources/Tools/Simulator",
       swiftSettings: strict),
 
@@ -107,7 +112,7 @@ let package = Package(
     .testTarget(
       name: "ReplicationTests",
       dependencies: [
-        "ReplicationCore", "ReplicationTransport",
+        "LogStore", "ReplicationCore", "ReplicationTransport",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
@@ -115,20 +120,23 @@ let package = Package(
     .testTarget(
       name: "RolesTests",
       dependencies: [
-        "CSpawn", "RolesCore", "RolesNode", "RolesShell",
+        "CSpawn", "LogStore", "ReplicationCore", "RolesCore", "RolesNode", "RolesShell",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "ProtocolTests",
       dependencies: [
-        "ReplicationTransport", "RolesCore",
+        "LogStore", "ReplicationCore", "ReplicationTransport", "RolesCore",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .testTarget(name: "SimulationTests", dependencies: ["Simulator"], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["LogStore", "ReplicationCore", "RolesCore", "RolesNode", "Simulator"],
+      swiftSettings: strict),
     .testTarget(
       name: "ToolsTests",
-      dependencies: ["rpcv"],
+      dependencies: ["ReplicationTransport", "rpcv", "rpcv-logdump"],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["rpcv", "rpcv-logdump"], swiftSettings: strict),

@@ -11,8 +11,9 @@ private struct SyncWork {
 
 extension Log {
   /// Writes what is buffered and makes everything up to the sequence at the call durable. Throws
-  /// `.full` if some of it found no space: that stays buffered, the rest is durable.
-  public func commit() throws(LogError) {
+  /// `.full` if some of it found no space: that stays buffered, the rest is durable. `onWritten` is
+  /// called between write and sync, if there is anything to sync: bytes may be shipped then.
+  public func commit(onWritten: () -> Void = {}) throws(LogError) {
     try syncing.withLock { _ throws(LogError) in
       if hasBug(.acknowledgeBeforeSync) { try synchronize(takeWork()) }
       var shortage: LogError?
@@ -25,6 +26,7 @@ extension Log {
         }
         return hasBug(.acknowledgeBeforeSync) ? CommitWork() : collect(&files)
       }
+      if !work.syncs.isEmpty { onWritten() }
       try synchronize(work)
       try report(work, through: through)
       if let shortage { throw shortage }

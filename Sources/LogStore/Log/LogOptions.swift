@@ -3,7 +3,7 @@
 
 /// When what was appended is made durable. LogWriter acts on it; `Log.commit` is the act itself.
 public enum SyncPolicy: Hashable, Sendable {
-  /// One sync an append.
+  /// One sync an append: who appends commits at once.
   case always
   /// A sync for what gathered while the last one ran. An append waits for company at most
   /// `maxDelay` when no sync is running.

@@ -19,15 +19,21 @@ public final class LogWriter: Sendable {
   private let signal = Signal()
   private let stopping = Atomic<Bool>(false)
   private let onCommit: @Sendable () -> Void
+  private let tellsWrites: Bool
   private let thread: Mutex<pthread_t?> = Mutex(nil)
 
   /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called on it after
   /// every write and commit, successful or not: the caller asks the log what is durable, full or
-  /// poisoned. If the system gives no thread, `wake` commits on its caller's.
-  public init(_ log: Log, policy: SyncPolicy, onCommit: @escaping @Sendable () -> Void) {
+  /// poisoned. With `tellsWrites` it is called between write and sync too, for who ships bytes.
+  /// If the system gives no thread, `wake` commits on its caller's.
+  public init(
+    _ log: Log, policy: SyncPolicy, tellsWrites: Bool = false,
+    onCommit: @escaping @Sendable () -> Void
+  ) {
     self.log = log
     self.policy = policy
     self.onCommit = onCommit
+    self.tellsWrites = tellsWrites
     start()
   }
 
@@ -101,7 +107,7 @@ public final class LogWriter: Sendable {
     defer { onCommit() }
     do throws(LogError) {
       switch due {
-      case .commit: try log.commit()
+      case .commit: try log.commit { if tellsWrites { onCommit() } }
       case .write: try log.write()
       case .testify: try log.idle()
       case .wait: break

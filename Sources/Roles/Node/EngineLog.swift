@@ -17,10 +17,18 @@ extension NodeEngine {
         FactBatch(
           segment: appended.first.segment, firstOrdinal: appended.first.ordinal, records: records,
           sequence: appended.sequence))
+      if settings.factsLog.syncPolicy == .always { commitNow() }
       outputs.append(.commitSoon(.facts))
     } catch {
       refuseAppend(error, for: appender)
     }
+  }
+
+  /// The policy `always`: one sync an append, whatever gathers. What it fails at, the writer's next
+  /// commit meets too.
+  private mutating func commitNow() {
+    try? facts.commit()
+    logAdvanced()
   }
 
   private mutating func refuseAppend(_ error: LogError, for appender: Appender) {

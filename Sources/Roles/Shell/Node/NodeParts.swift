@@ -38,11 +38,13 @@ final class NodeParts: Sendable {
   ) throws(NodeError) {
     self.mailbox = mailbox
     onNote = events.onNote
-    facts = LogWriter(engine.facts, policy: configuration.settings.factsLog.syncPolicy) {
-      mailbox.post(.committed)
-    }
+    let settings = configuration.settings
+    let ships = settings.coordinator != nil && configuration.listen != nil
+    facts = LogWriter(
+      engine.facts, policy: settings.factsLog.syncPolicy, tellsWrites: ships
+    ) { mailbox.post(.committed) }
     archives = LogWriter(
-      engine.archives.log, policy: configuration.settings.archivesLog.syncPolicy
+      engine.archives.log, policy: settings.archivesLog.syncPolicy, tellsWrites: ships
     ) { mailbox.post(.committed) }
     let remote = configuration.settings.coordinators.contains { $0 != NodeSettings.localAddress }
     let needsNetwork = configuration.listen != nil || remote

@@ -22,7 +22,7 @@ extension World {
         nodes[node].wakeAt = instant
         queue.add(.wake(node, life: life), at: max(instant, now))
       case .client(let news): hear(news, node)
-      case .note(let text): noted(text, node)
+      case .note(let text), .warning(let text): noted(text, node)
       case .identityConflict(let reason): renew(node, reason)
       case .poisoned(let reason):
         violate("I10", "\(nodes[node].name) is poisoned without a failing disk: \(reason)")
