@@ -30,7 +30,8 @@ import Testing
     let lines = Set(environment.stdout.text.split(separator: "\n").map(String.init))
     #expect(lines.contains("GREETING=a=b c"))
     #expect(lines.contains("RPCV_TASK=t2"))
-    #expect(lines.count == 4)
+    #expect(lines.contains("RPCV_SLOT=1"))
+    #expect(lines.count == 5)
     #expect(await bench.run(["pwd"]).stdout.text == bench.directory + "\n")
   }
 

@@ -55,7 +55,18 @@ struct CommandTemplateTests {
     #expect(try words("{}", "a b") == ["/bin/sh", "-c", "a b"])
   }
 
-  @Test(arguments: ["a {0}", "a {-0.}", "a {= uc =}", "a {%}"])
+  /// The slot is known where the job runs, so a shell there fills it in.
+  @Test func slotsAreFilledInByTheShell() throws {
+    #expect(try words("cat /dev/{%}", "a") == ["/bin/sh", "-c", "cat /dev/${RPCV_SLOT}"])
+    #expect(throws: MapError.self) { try words("cat {%}", "a", quoted: true) }
+    #expect(throws: MapError.self) { try Template(parsing: bytes("{%}.log")) }
+    let result = try outputOf(
+      "/bin/sh", ["-c", try #require(try words("echo {}-{%}", "a b").last)],
+      environment: ["RPCV_SLOT": "3"])
+    #expect(String(decoding: result, as: UTF8.self) == "a b-3\n")
+  }
+
+  @Test(arguments: ["a {0}", "a {-0.}", "a {= uc =}"])
   func placeholdersThatCannotBeFilledInAreRefused(_ command: String) {
     #expect(throws: MapError.self) { try CommandTemplate(words: [bytes(command)]) }
   }

@@ -20,6 +20,8 @@ final class RunningTask {
   let pidfd: Int32
   let mark: TaskMark
   let slot: Int?
+  /// Its number among the running tasks.
+  let seat: Int
   let limits: TaskLimits
   let startedWall: UInt64
   let started: Instant
@@ -43,6 +45,7 @@ final class RunningTask {
 
   init(
     serial: UInt64, launch: TaskLaunch, mark: TaskMark, pid: Int32, pidfd: Int32, slot: Int?,
+    seat: Int,
     stdout: OutputCapture, stderr: OutputCapture, now: Instant,
     completion: @escaping @Sendable (TaskReport) -> Void
   ) {
@@ -52,6 +55,7 @@ final class RunningTask {
     self.pidfd = pidfd
     self.mark = mark
     self.slot = slot
+    self.seat = seat
     limits = launch.limits
     self.stdout = stdout
     self.stderr = stderr

@@ -129,6 +129,7 @@ extension TaskRunnerLoop {
     let reaped = rpcv_reap(task.pid, &status, &peak)
     close(task.pidfd)
     tasks[task.serial] = nil
+    seats.free(task.seat)
     serials[task.id] = nil
     survivors.forget(task.serial)
     if let slot = task.slot { registry?.remove(slot) }

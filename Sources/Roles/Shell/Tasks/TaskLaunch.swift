@@ -7,7 +7,8 @@ public struct TaskLaunch: Sendable {
   /// Program first; any bytes but NUL. A name without `/` is looked for on the PATH of
   /// `environment`.
   public var arguments: [[UInt8]]
-  /// All of it: nothing is inherited. RPCV_TASK and RPCV_RUN are added.
+  /// All of it: nothing is inherited. RPCV_TASK, RPCV_RUN and RPCV_SLOT are
+  /// added.
   public var environment: [TaskVariable]
   /// The working directory; it must be there.
   public var directory: String

@@ -8,6 +8,8 @@ struct TaskMark: Hashable, Sendable {
 
   static let runName = "RPCV_RUN"
   static let taskName = "RPCV_TASK"
+  /// The task's number among those that run here; no part of the mark.
+  static let slotName = "RPCV_SLOT"
 
   var variables: [[UInt8]] {
     [Array("\(Self.runName)=\(run)".utf8), Array("\(Self.taskName)=\(id)".utf8)]

@@ -21,6 +21,7 @@ final class TaskRunnerLoop {
   var tasks: [UInt64: RunningTask] = [:]
   var serials: [String: UInt64] = [:]
   var lastSerial: UInt64 = 0
+  var seats = SeatTable()
   var survivors: Survivors
   var outOfMemory = OutOfMemoryWatch()
   private var stopping = false

@@ -51,12 +51,14 @@ extension TaskRunnerLoop {
     var (stdout, stderr) = (stdout, stderr)
     let mark = TaskMark(run: run, id: launch.id)
     let ticks = MonotonicClock.bootTicks()
+    let seat = seats.take()
     let spawned: rpcv_spawned
     do throws(NotRunnable) {
-      spawned = try execute(launch, mark, input, output, error)
+      spawned = try execute(launch, mark, seat, input, output, error)
       try Self.blameCall(launch, spawned)
     } catch {
       // As if a shell had said so.
+      seats.free(seat)
       stdout.end()
       stderr.append(message: error.message)
       completion(
@@ -66,6 +68,7 @@ extension TaskRunnerLoop {
       return
     }
     guard spawned.pid > 0 else {
+      seats.free(seat)
       stdout.end()
       stderr.end()
       let why = SystemFailure(Self.stepText(spawned.step, launch), code: spawned.code)
@@ -75,7 +78,8 @@ extension TaskRunnerLoop {
     lastSerial += 1
     let task = RunningTask(
       serial: lastSerial, launch: launch, mark: mark, pid: spawned.pid, pidfd: spawned.pidfd,
-      slot: registry?.add(spawned.pid, id: launch.id, since: ticks), stdout: stdout, stderr: stderr,
+      slot: registry?.add(spawned.pid, id: launch.id, since: ticks), seat: seat, stdout: stdout,
+      stderr: stderr,
       now: now,
       completion: completion)
     tasks[task.serial] = task
@@ -116,12 +120,15 @@ extension TaskRunnerLoop {
   }
 
   private func execute(
-    _ launch: TaskLaunch, _ mark: TaskMark, _ input: Int32, _ output: Int32, _ error: Int32
+    _ launch: TaskLaunch, _ mark: TaskMark, _ seat: Int, _ input: Int32, _ output: Int32,
+    _ error: Int32
   ) throws(NotRunnable) -> rpcv_spawned {
     let name = launch.name
     let path = launch.environment.last { $0.name == "PATH" }?.value
     let program = try ProgramSearch.find(name, path: path, directory: launch.directory)
-    let variables = mark.variables + launch.environment.map { Array("\($0.name)=\($0.value)".utf8) }
+    let variables =
+      mark.variables + [Array("\(TaskMark.slotName)=\(seat)".utf8)]
+      + launch.environment.map { Array("\($0.name)=\($0.value)".utf8) }
     let first = try spawnOnce(
       launch, program, launch.arguments, variables, input, output, error)
     guard first.pid < 0, first.step == Int32(rpcv_step_exec.rawValue), first.code == ENOEXEC else {

@@ -144,16 +144,15 @@ final class ControlRun {
 
   /// Held at least; safe if that comes within seconds.
   private func settle(_ node: SessionNode, _ endsSession: Bool) throws(CommandError) -> Bool {
+    node.tell(.flush)
     var limit: UInt64?
-    var quiet = 0
     while true {
-      let news = try node.news(until: Signal.now() + 50_000_000)
+      _ = try node.news(until: Signal.now() + 200_000_000)
       let progress = node.progress
-      // Cancellations are followed by releases a moment later.
-      quiet = news.isEmpty && progress.unsafeControls == 0 ? quiet + 1 : 0
-      if endsSession ? progress.isEnded : quiet > 3 { return true }
-      if progress.unheldControls == 0, limit == nil { limit = Signal.now() + 5_000_000_000 }
-      if progress.unheldControls > 0 { limit = nil }
+      let isAllSafe = progress.isFlushing && progress.unsafeControls == 0
+      if endsSession ? progress.isEnded : isAllSafe { return true }
+      let isHeld = progress.isFlushing && progress.unheldControls == 0
+      limit = isHeld ? limit ?? Signal.now() + 5_000_000_000 : nil
       if let limit, Signal.now() > limit { return false }
       node.tellSilence("It is said in the log of this machine.")
       if interrupts.signal != nil {

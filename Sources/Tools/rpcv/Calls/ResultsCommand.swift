@@ -128,13 +128,10 @@ final class ResultsRun {
   /// True if enough coordinators know what was collected.
   private func settle(_ node: SessionNode) throws(CommandError) -> Bool {
     let limit = Signal.now() + 5_000_000_000
-    // The node answers for what it was told before: the last collection is in its log by then.
-    node.tell(.tick)
-    var quiet = 0
+    node.tell(.flush)
     while Signal.now() < limit, interrupts.signal == nil {
-      let news = try node.news(until: Signal.now() + 100_000_000)
-      quiet = news.isEmpty ? quiet + 1 : 0
-      if quiet > 0, node.progress.unsafeControls == 0 { return true }
+      _ = try node.news(until: Signal.now() + 100_000_000)
+      if node.progress.isFlushing, node.progress.unsafeControls == 0 { return true }
     }
     return false
   }

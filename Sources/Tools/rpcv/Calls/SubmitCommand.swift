@@ -13,6 +13,7 @@ struct SubmitCommand: ParsableCommand {
         rpcv submit --session night -- gzip -9 big.log
         rpcv submit --session night 'sort /data/a | uniq -c'
         rpcv submit --session night --file commands.txt
+        rpcv submit --session night --append -- gzip -9 another.log
 
       One word is read by a shell on the server; several words are executed as they are.
       A program named with a slash is sent along.
@@ -30,6 +31,8 @@ struct SubmitCommand: ParsableCommand {
   var file: String?
   @Option(help: "optimistic, blocking or non-blocking (RPCV_STRATEGY, file: strategy).")
   var strategy: String?
+  @Flag(help: "Add the calls to those that the session has, instead of being the same again.")
+  var append = false
   @Flag(help: "Don't wait for a coordinator: what isn't there by then goes with the next command.")
   var noWait = false
   @Flag(help: "Wait until enough coordinators hold the calls (copies), not only one.")
@@ -53,7 +56,7 @@ struct SubmitCommand: ParsableCommand {
       let settings = try GridSettings(flags: flags)
       let run = SubmitRun(
         grid: settings, session: session, strategy: try settings.strategy(),
-        milestone: noWait ? .logged : safe ? .safe : .accepted, printsJSON: json,
+        appends: append, milestone: noWait ? .logged : safe ? .safe : .accepted, printsJSON: json,
         interrupts: interrupts)
       try run.run(try source(), try template(settings))
     }

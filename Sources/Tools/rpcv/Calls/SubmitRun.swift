@@ -21,6 +21,7 @@ final class SubmitRun {
   private let session: String
   private let isNamed: Bool
   private let strategy: LoggingStrategy
+  private let appends: Bool
   private let milestone: Milestone
   private let printsJSON: Bool
   private let interrupts: Interrupts
@@ -29,14 +30,16 @@ final class SubmitRun {
   private var made: UInt64 = 0
   private var returned: UInt64 = 0
   private var printed: UInt64 = 0
-  private var known: [Client.Submission.Known] = []
+  /// Returned and not printed, in their order.
+  private var waiting: [Client.Submission] = []
   private var old: UInt64 = 0
+  private var released: UInt64 = 0
 
   private static let window: UInt64 = 1000
 
   init(
-    grid: GridSettings, session: String?, strategy: LoggingStrategy, milestone: Milestone,
-    printsJSON: Bool, interrupts: Interrupts
+    grid: GridSettings, session: String?, strategy: LoggingStrategy, appends: Bool,
+    milestone: Milestone, printsJSON: Bool, interrupts: Interrupts
   ) {
     self.grid = grid
     var generator = SystemRandomNumberGenerator()
@@ -44,6 +47,7 @@ final class SubmitRun {
       session ?? "job-" + String(ID128.random(using: &generator).description.prefix(12))
     isNamed = session != nil
     self.strategy = strategy
+    self.appends = appends
     self.milestone = milestone
     self.printsJSON = printsJSON
     self.interrupts = interrupts
@@ -56,6 +60,7 @@ final class SubmitRun {
     options.strategy = strategy
     let node = try SessionNode(grid, session: session, options, interrupts)
     defer { node.close() }
+    if appends { node.tell(.goOn) }
     do {
       try work(source, template, node)
     } catch let error as CommandError {
@@ -70,7 +75,7 @@ final class SubmitRun {
   }
 
   private var leftOver: String {
-    made == 0 ? "" : "; calls up to \(session)/\(made) are in the log and safe"
+    returned == 0 ? "" : "; \(returned) calls are in the log of this machine and safe"
   }
 
   private func work(_ source: CommandSource, _ template: CallSpec, _ node: SessionNode) throws {
@@ -93,7 +98,10 @@ final class SubmitRun {
       for news in try node.news(until: Signal.now() + 200_000_000) { try take(news) }
       try print(node.progress)
       if printed < made, milestone != .logged {
-        node.tellSilence("The calls are safe in the log of this machine; Ctrl-C leaves them there.")
+        node.tellSilence(
+          appends && returned == 0
+            ? "Calls are added to those that a coordinator knows, so one must answer first."
+            : "The calls are safe in the log of this machine; Ctrl-C leaves them there.")
       }
       if interrupts.signal != nil { throw interrupted(node) }
     }
@@ -101,42 +109,54 @@ final class SubmitRun {
     if old > 0 {
       complain("\(old) of \(made) calls were known to session '\(session)' already")
     }
+    if released > 0 {
+      throw CommandError(
+        .failure,
+        "\(released) of \(made) calls were released or cancelled before: they bring no result. "
+          + "Use another session")
+    }
   }
 
   private func take(_ news: ClientNews) throws {
     switch news {
     case .submitted(let ticket, let submission):
       returned = max(returned, ticket.value)
-      known.append(submission.known)
-      if submission.known != .new { old += 1 }
+      waiting.append(submission)
+      switch submission.known {
+      case .new: break
+      case .resumed, .collected: old += 1
+      case .released, .cancelled: released += 1
+      }
     case .refused(_, .diverged(let divergence)), .diverged(let divergence):
       throw CommandError(.usage, "session '\(session)': \(divergence)")
+    case .refused(_, .ended):
+      throw CommandError(
+        .usage, "session '\(session)' has ended (it was released); use another name")
     case .refused(_, let error): throw CommandError(.inputOutput, "\(error)\(leftOver)")
     default: break
     }
   }
 
   private func print(_ progress: Client.Progress) throws {
-    let reached: UInt64 =
+    let isReached: (Client.Submission) -> Bool =
       switch milestone {
-      case .logged: returned
-      case .accepted: min(returned, progress.acceptedThrough.value)
-      case .safe: min(returned, progress.safeThrough.value)
+      case .logged: { _ in true }
+      case .accepted: { $0.call.counter <= progress.acceptedThrough }
+      case .safe: { $0.call.counter <= progress.safeThrough }
       }
-    guard reached > printed else { return }
-    var text = ""
-    for (offset, counter) in ((printed + 1)...reached).enumerated() {
-      text += line(counter, known[offset]) + "\n"
-    }
-    known.removeFirst(Int(reached - printed))
-    printed = reached
+    let reached = waiting.prefix(while: isReached)
+    guard !reached.isEmpty else { return }
+    let text = reached.map { line($0) + "\n" }.joined()
+    printed += UInt64(reached.count)
+    waiting.removeFirst(reached.count)
     try FileSink.standardOutput().write(Array(text.utf8))
   }
 
-  private func line(_ counter: UInt64, _ known: Client.Submission.Known) -> String {
+  private func line(_ submission: Client.Submission) -> String {
+    let counter = submission.call.counter
     guard printsJSON else { return "\(session)/\(counter)" }
     let word =
-      switch known {
+      switch submission.known {
       case .new: "new"
       case .resumed: "resumed"
       case .collected: "collected"
@@ -144,16 +164,21 @@ final class SubmitRun {
       case .released: "released"
       }
     return JSON.object([
-      ("session", .string(session)), ("call", .uint(counter)), ("known", .string(word)),
+      ("session", .string(session)), ("call", .uint(counter.value)), ("known", .string(word)),
     ]).line
   }
 
   private func interrupted(_ node: SessionNode) -> CommandError {
-    let left = made - printed
+    guard !appends || returned > 0 else {
+      return CommandError(.interrupted, "interrupted before anything was submitted")
+    }
+    let how =
+      appends
+      ? "They go to the grid with `rpcv wait \(session)`"
+      : "Go on with the same words and --session \(session), or with `rpcv wait \(session)`"
     return CommandError(
       .interrupted,
-      "interrupted; \(left) of \(made) calls are not known to be at a coordinator. They are safe "
-        + "in \(node.directory). Go on with the same words and --session \(session), or with "
-        + "`rpcv wait \(session)`")
+      "interrupted; \(made - printed) of \(made) calls are not known to be at a coordinator. They "
+        + "are safe in \(node.directory). \(how)")
   }
 }

@@ -27,7 +27,8 @@ struct CommandTemplate: Sendable {
       direct = DirectCommand(quoted: words)
       return
     }
-    var template = try Template(parsing: Bytes(words.joined(separator: [UInt8(ascii: " ")])))
+    var template = try Template(
+      parsing: Bytes(words.joined(separator: [UInt8(ascii: " ")])), allowsSlot: true)
     if !template.hasPlaceholder {
       if !words.isEmpty { template.append(.literal([UInt8(ascii: " ")])) }
       template.append(.placeholder(.all(.whole)))

@@ -9,6 +9,7 @@ struct DirectCommand: Sendable {
     var words: [[Template.Piece]] = []
     var current: [Template.Piece] = []
     for piece in template.pieces {
+      if case .placeholder(.slot) = piece { return nil }
       guard case .literal(let bytes) = piece else {
         current.append(piece)
         continue

@@ -44,7 +44,10 @@ struct MapCommand: ParsableCommand {
     let template = try CommandTemplate(words: options.command, isQuoted: options.isQuoted)
     let jobs = try JobSequence(options.sources, options: options.sequence)
     let out = FileSink.standardOutput()
-    while let job = try jobs.next() { try out.write(template.commandLine(job) + [10]) }
+    while let job = try jobs.next() {
+      var tagger = LineTagger(tag: options.tag?.expand(job))
+      try out.write(tagger.tagged(template.commandLine(job) + [10]))
+    }
     return 0
   }
 }

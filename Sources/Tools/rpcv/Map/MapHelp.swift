@@ -15,6 +15,7 @@ enum MapHelp {
       {/}   its last component         {//}  its folder
       {/.}  both: name, no extension   {#}   the job's number
       {2}   the second source's        {-1}  the last one's; {2/.} and so on
+      {%}   the number of the slot that runs the job (RPCV_SLOT in its environment)
 
     Arguments
     \(section(MapOption.input))

@@ -28,6 +28,8 @@ final class MapRun {
   private var progress = Client.Progress()
   private var hasSubmitted = false
   private var warned: Set<String> = []
+  /// Of a named session.
+  private var witness: SessionWitness?
 
   static func run(_ options: MapOptions, _ interrupts: Interrupts) throws -> UInt8 {
     let run = try MapRun(options, interrupts)
@@ -50,6 +52,7 @@ final class MapRun {
     interrupts.onSignal { queue.wake() }
     let node = try session.start()
     self.node = node
+    if !session.isNameless { witness = SessionWitness(in: session.directory) }
     defer { node.stop() }
     nextJob = try jobs.next()
     isExhausted = nextJob == nil
@@ -70,11 +73,12 @@ final class MapRun {
   private func submit(to node: NodeShell) throws {
     while mayStart, let job = nextJob, waiting.count < window, printer.mayStart(job.number) {
       let counter = CallCounter(UInt64(job.number))
+      let spec = try session.spec(template.words(job), options, node)
+      try witness?.check(spec)
       waiting[counter] = job
       node.tell(
         .submit(
-          Client.Ticket(counter.value), try session.spec(template.words(job), options, node),
-          wallTime: MonotonicClock.wallMilliseconds()))
+          Client.Ticket(counter.value), spec, wallTime: MonotonicClock.wallMilliseconds()))
       hasSubmitted = true
       nextJob = try jobs.next()
       isExhausted = nextJob == nil

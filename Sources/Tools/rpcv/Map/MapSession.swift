@@ -20,7 +20,7 @@ final class MapSession {
 
   private let grid: GridSettings
   private let coordinators: [String]
-  private let directory: String
+  let directory: String
   private let id: SessionName
 
   init(_ options: MapOptions) throws {

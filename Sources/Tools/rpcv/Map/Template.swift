@@ -1,6 +1,6 @@
 /// Text with placeholders, parsed once and filled in for every job. `{}` `{.}` `{/}` `{//}` `{/.}`
 /// stand for all arguments of the job, with a number in front (`{2/.}`, `{-1}`) for one of them;
-/// `{#}` is the job's number. Other braces are plain text.
+/// `{#}` is the job's number, `{%}` the number of its slot. Other braces are plain text.
 struct Template: Equatable, Sendable {
   enum Piece: Equatable, Sendable {
     case literal(Bytes)
@@ -12,6 +12,8 @@ struct Template: Equatable, Sendable {
     /// From 1; from the last backwards if negative. Beyond the arguments it stands for nothing.
     case one(Int, PathPart)
     case jobNumber
+    /// The number of the task among those that run on its server: only a shell there can know it.
+    case slot
   }
 
   private(set) var pieces: [Piece] = []
@@ -24,7 +26,8 @@ struct Template: Equatable, Sendable {
   /// Text without placeholders, whatever braces it holds.
   static func literal(_ text: Bytes) -> Template { Template([.literal(text)]) }
 
-  init(parsing source: Bytes) throws(MapError) {
+  /// `{%}` stands only where `allowsSlot`: in a text that a shell reads when the job runs.
+  init(parsing source: Bytes, allowsSlot: Bool = false) throws(MapError) {
     var literal: Bytes = []
     var rest = source[...]
     while let first = rest.first {
@@ -33,7 +36,8 @@ struct Template: Equatable, Sendable {
           throw .template("'{= ... =}' runs Perl in GNU parallel; rpcv map has no Perl expressions")
         }
         if let close = rest.firstIndex(of: UInt8(ascii: "}")),
-          let placeholder = try Self.placeholder(rest[(rest.startIndex + 1)..<close])
+          let placeholder = try Self.placeholder(
+            rest[(rest.startIndex + 1)..<close], allowsSlot)
         {
           if !literal.isEmpty { pieces.append(.literal(literal)) }
           literal = []
@@ -84,11 +88,14 @@ struct Template: Equatable, Sendable {
       let index = number > 0 ? number - 1 : job.arguments.count + number
       return job.arguments.indices.contains(index) ? [part.of(job.arguments[index])] : []
     case .jobNumber: return [Array(String(job.number).utf8)]
+    case .slot: return [Array("${RPCV_SLOT}".utf8)]
     }
   }
 
   /// What stands between the braces, or nil if it is no placeholder.
-  private static func placeholder(_ body: ArraySlice<UInt8>) throws(MapError) -> Placeholder? {
+  private static func placeholder(
+    _ body: ArraySlice<UInt8>, _ allowsSlot: Bool
+  ) throws(MapError) -> Placeholder? {
     let sign = body.prefix { $0 == UInt8(ascii: "-") }
     let digits = body[sign.endIndex...].prefix {
       (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
@@ -98,8 +105,12 @@ struct Template: Equatable, Sendable {
       guard sign.isEmpty else { return nil }
       if suffix == "#" { return .jobNumber }
       if suffix == "%" {
-        throw .template(
-          "'{%}': the server that runs a job draws its slot, long after the command was named")
+        guard allowsSlot else {
+          throw .template(
+            "'{%}': the server that runs a job draws its slot, so it can stand in a command that "
+              + "a shell reads, but not with -q and not in the name of a file")
+        }
+        return .slot
       }
       return part(suffix).map { .all($0) }
     }
@@ -128,7 +139,7 @@ extension Template.Placeholder {
   var isArgument: Bool {
     switch self {
     case .all, .one: true
-    case .jobNumber: false
+    case .jobNumber, .slot: false
     }
   }
 }
