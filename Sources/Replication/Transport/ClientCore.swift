@@ -73,13 +73,18 @@ final class ClientCore: @unchecked Sendable {  // proof: stays on its loop
     connections[key] = connection
     all[connection.number] = connection
     startTicking()
-    ClientBootstrap(group: loop.group)
+    let bootstrap = ClientBootstrap(group: loop.group)
       .connectTimeout(TimeAmount(settings.connectTime))
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelOption(.socketOption(.so_keepalive), value: 1)
       .channelOption(.maxMessagesPerRead, value: 4)
       .channelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
-      .connect(host: key.address.host, port: key.address.port)
+    // A literal address needs no resolver, whose thread might answer after the loop has ended.
+    let literal = try? SocketAddress(ipAddress: key.address.host, port: key.address.port)
+    let connecting =
+      literal.map { bootstrap.connect(to: $0) }
+      ?? bootstrap.connect(host: key.address.host, port: key.address.port)
+    connecting
       .hop(to: loop.eventLoop)
       .whenComplete { result in
         switch result {

@@ -127,9 +127,10 @@ extension Coordinator {
     }
     guard track.queue == .runnable else { return [] }
     let ahead = runQueue.count(for: track.service) - 1
+    let serving = offering.count - suspected
     return [
-      "It waits for a free slot: \(offering.count - suspected) servers offer \(service), and "
-        + "\(ahead) other calls wait for them."
+      "It waits for a free slot: \(serving == 1 ? "1 server offers" : "\(serving) servers offer") "
+        + "\(service), and \(ahead == 1 ? "1 other call waits" : "\(ahead) other calls wait")."
     ]
   }
 

@@ -34,6 +34,7 @@ final class SubmitRun {
   private var waiting: [Client.Submission] = []
   private var old: UInt64 = 0
   private var released: UInt64 = 0
+  private var over: [ClosedRange<CallCounter>] = []
 
   private static let window: UInt64 = 1000
 
@@ -113,7 +114,7 @@ final class SubmitRun {
       throw CommandError(
         .failure,
         "\(released) of \(made) calls were released or cancelled before: they bring no result. "
-          + "Use another session")
+          + "Use another session's name, or --append")
     }
   }
 
@@ -125,8 +126,10 @@ final class SubmitRun {
       switch submission.known {
       case .new: break
       case .resumed, .collected: old += 1
-      case .released, .cancelled: released += 1
+      case .released, .cancelled: note([submission.call.counter...submission.call.counter])
       }
+    case .released(let ranges): note(ranges)
+    case .cancelled(let call): note([call.counter...call.counter])
     case .refused(_, .diverged(let divergence)), .diverged(let divergence):
       throw CommandError(.usage, "session '\(session)': \(divergence)")
     case .refused(_, .ended):
@@ -137,6 +140,11 @@ final class SubmitRun {
     }
   }
 
+  /// Of these no result will come, and no coordinator takes them.
+  private func note(_ ranges: [ClosedRange<CallCounter>]) { over += ranges }
+
+  private func isOver(_ call: CallName) -> Bool { over.contains { $0.contains(call.counter) } }
+
   private func print(_ progress: Client.Progress) throws {
     let isReached: (Client.Submission) -> Bool =
       switch milestone {
@@ -144,8 +152,9 @@ final class SubmitRun {
       case .accepted: { $0.call.counter <= progress.acceptedThrough }
       case .safe: { $0.call.counter <= progress.safeThrough }
       }
-    let reached = waiting.prefix(while: isReached)
+    let reached = waiting.prefix { isReached($0) || isOver($0.call) }
     guard !reached.isEmpty else { return }
+    released += UInt64(reached.count { isOver($0.call) })
     let text = reached.map { line($0) + "\n" }.joined()
     printed += UInt64(reached.count)
     waiting.removeFirst(reached.count)

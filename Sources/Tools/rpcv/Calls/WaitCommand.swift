@@ -49,6 +49,8 @@ final class WaitRun {
   private let target: CallTarget
   private let interrupts: Interrupts
   private let view: SessionView
+  /// No other process was at work in the session's directory.
+  private var isOurs = false
 
   init(
     _ grid: GridSettings, _ target: CallTarget, _ interrupts: Interrupts, deadline: UInt64?
@@ -83,6 +85,7 @@ final class WaitRun {
       throw error
     }
     defer { node.close() }
+    isOurs = grid.settings.text(.directory) == nil
     node.tell(.attach(wantsResults: false))
     while true {
       for news in try node.news(until: Signal.now() + 200_000_000) {
@@ -93,12 +96,20 @@ final class WaitRun {
     }
   }
 
+  /// The log of an ended session says nothing any more.
+  private func forget() {
+    guard isOurs, let directory = try? grid.sessionDirectory(target.session) else { return }
+    RemovedSession.remove(directory)
+    isOurs = false
+  }
+
   private func tallyIfOver(_ logged: UInt64) throws(CommandError) -> CallTally? {
     guard let summary = try view.summary() else {
       if logged > 0 { return nil }
       throw view.unknown
     }
     guard let calls = target.calls else {
+      if summary.isEnded { forget() }
       guard summary.pending == 0, summary.assigned == 0, summary.total >= logged else { return nil }
       return CallTally(try view.calls(target), released: summary.released)
     }

@@ -16,12 +16,12 @@ struct GridSettings: Sendable {
     environment = SettingsLoader.processEnvironment()
     do throws(SettingError) {
       settings = try SettingsLoader.load(flags: flags, environment: environment)
-    } catch { throw CommandError(.configuration, "\(error)") }
+    } catch { throw CommandError(error.status, "\(error)") }
   }
 
   func get<Value>(_ body: (Settings) throws(SettingError) -> Value) throws(CommandError) -> Value {
     do throws(SettingError) { return try body(settings) } catch {
-      throw CommandError(.configuration, "\(error)")
+      throw CommandError(error.status, "\(error)")
     }
   }
 
@@ -112,6 +112,13 @@ struct GridSettings: Sendable {
         try settings.duration(.suspicion, default: .seconds(10))
       )
     }
+  }
+}
+
+extension SettingError {
+  var status: ExitStatus {
+    if case .flag = origin { return .usage }
+    return .configuration
   }
 }
 

@@ -131,8 +131,10 @@ enum LongRunning {
     case .log(.inUse): .inUse
     case .log(.newerVersion): .protocolMismatch
     case .log(.notWritable): .cannotWrite
+    case .log(.badIdentity), .log(.damaged): .damaged
     case .log: .inputOutput
-    case .transport: .inUse
+    case .transport(.addressInUse): .inUse
+    case .transport: .configuration
     case .system: .inputOutput
     }
   }

@@ -70,6 +70,8 @@ struct WhyCommand: ParsableCommand {
         throw CommandError(
           .usage, "say which call, as in `rpcv why \(target.session)/17` (or up to 1000: 3-7)")
       }
+      let view = try SessionView(settings, session: target.session, Interrupts.install())
+      guard try view.summary() != nil else { throw view.unknown }
       for value in call.lowerBound.value...call.upperBound.value {
         let name = CallName(
           session: settings.sessionName(target.session), counter: CallCounter(value))

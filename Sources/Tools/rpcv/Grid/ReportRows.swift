@@ -87,7 +87,8 @@ extension GridSummary {
         Format.duration(.milliseconds(Int64(clamping: row.lastHeard))) + " ago",
       ])
     }
-    var text = "As \(address) sees it: \(segments) segments, \(Format.size(bytes))\n\n"
+    var text =
+      "As \(address) sees it: \(segments) \(segments == 1 ? "segment" : "segments"), \(Format.size(bytes))\n\n"
     text += coordinatorTable.text() + "\n"
     text += servers.isEmpty ? "no servers\n" : serverTable.text()
     for warning in warnings { text += "\nwarning: \(warning)\n" }

@@ -12,7 +12,9 @@ extension HostPort {
     do {
       address = try HostPort(text, defaultPort: standardPort)
     } catch {
-      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7070): \(error)")
+      var why = "\(error)"
+      if case .badAddress(_, let reason) = error { why = reason }
+      throw ParseError(text: text, wanted: "an address (such as lab3.example.org:7070): \(why)")
     }
     let isName = address.host.unicodeScalars.allSatisfy {
       $0.value > 0x20 && $0 != "/" && $0 != "@"
