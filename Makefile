@@ -18,7 +18,7 @@ RELEASE_DIR := .build-release
 RELEASE_FLAGS := -c release --static-swift-stdlib --scratch-path $(RELEASE_DIR) --jobs $(JOBS)
 # One test at a time: some measure time, and some load both cores.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --disable-xctest --no-parallel --jobs $(JOBS)
-PROGRAMS := rpcv
+PROGRAMS := rpcv rpcv-logdump
 
 .PHONY: help setup build test lint format install uninstall bench demo proto clean
 
@@ -29,7 +29,7 @@ help: ## list the targets
 setup: ## install the Debian packages that are missing (says which)
 	@scripts/setup.sh build test
 
-build: ## release build of rpcv
+build: ## release build of rpcv and rpcv-logdump
 	@scripts/setup.sh build
 	@for program in $(PROGRAMS); do swift build $(RELEASE_FLAGS) --product $$program; done
 
@@ -43,7 +43,7 @@ lint: setup ## format (swift format lint --strict) and the rules in Tests/StyleT
 format: ## rewrite the sources as `make lint` wants them
 	@swift format format --in-place --parallel --recursive Package.swift Sources Tests
 
-install: build ## put the program into PREFIX/bin
+install: build ## put the programs into PREFIX/bin
 	@install -d '$(DESTDIR)$(PREFIX)/bin'
 	@for program in $(PROGRAMS); do \
 	  install -m 755 $(RELEASE_DIR)/release/$$program '$(DESTDIR)$(PREFIX)/bin/'; \

@@ -136,7 +136,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ToolsTests",
-      dependencies: ["ReplicationTransport", "rpcv", "rpcv-logdump"],
+      dependencies: ["LogStore", "ReplicationTransport", "RolesCore", "rpcv", "rpcv-logdump"],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["rpcv", "rpcv-logdump"], swiftSettings: strict),

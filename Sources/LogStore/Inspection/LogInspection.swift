@@ -24,6 +24,8 @@ package struct LogInspection: ~Copyable {
     package var name: SegmentName
     package var path: String
     package var isOwn: Bool
+    /// A retirement that stands in this log says that it may be drained.
+    package var isRetired = false
     /// The nonce of the writer's segment before.
     package var previous: Nonce?
     package var hasHeader: Bool
@@ -33,8 +35,8 @@ package struct LogInspection: ~Copyable {
     package var records: Ordinal
     /// How far it was durable here, by all that may be believed.
     package var durable: Offset
-    /// Intact frames behind damage.
-    package var behind: Int
+    /// Where intact frames behind the damage start.
+    package var behind: [Offset]
     package var state: State
     /// In words; nil if there is nothing to say.
     package var trouble: String?
@@ -49,9 +51,12 @@ package struct LogInspection: ~Copyable {
   /// Names of segments that are damaged and not here at all.
   package private(set) var missing: [SegmentName] = []
   package private(set) var vanished: [String] = []
+  /// Files that can't be read or are of a newer version.
+  package private(set) var unreadable: [(file: String, error: LogError)] = []
   let files: any FileSystem
   private var recovery: Recovery
   private var decoder = PayloadDecoder()
+  private var retirements = RetirementTable()
 
   private init(
     _ directory: String, log: LogKind, on fs: any FileSystem, _ recovery: consuming Recovery
@@ -62,39 +67,59 @@ package struct LogInspection: ~Copyable {
     self.recovery = recovery
   }
 
-  /// Reads the directory; only `file` of it, if that is given. `node` is whose directory it is,
-  /// nil if nobody knows: then every segment counts as its own writer's.
+  /// Reads the directory; only `file` of it, if that is given: a segment's file under whatever name
+  /// it has now. `node` is whose directory it is, nil if nobody knows: then every segment counts as
+  /// its own writer's.
   package static func read(
     _ directory: String, only file: String? = nil, node: NodeID?, on fs: any FileSystem
   ) throws(LogError) -> LogInspection {
-    let listed = try LogError.io { () throws(FileError) in try fs.list(directory) }
-    let chosen = file.map { [$0] } ?? listed
-    let log = kind(of: chosen, in: directory, on: fs)
+    let listed = try LogError.io { () throws(FileError) in
+      if let file { [file] } else { try fs.list(directory) }
+    }
+    let log = kind(of: listed, in: directory, on: fs)
     var recovery = Recovery(
       directory, on: fs, node: node ?? NodeID(ID128(high: 0, low: 0)), log: log, bugs: [])
     // First, so that what they say of a log in use is not ahead of what its files will show.
-    recovery.notes = try LogError.io { () throws(FileError) in
+    let notes = try LogError.io { () throws(FileError) in
       try NotesFile.peek(in: directory, log: log, on: fs)
     }
+    let named = file.flatMap { SegmentFileName.parse($0, log: log) }
+    // The notes don't mean a file that was set aside or renamed, but the one in its place.
+    if file == nil || named?.suffix == SegmentFileName.suffix { recovery.notes = notes }
     var inspection = LogInspection(directory, log: log, on: fs, recovery)
-    try inspection.look(at: chosen)
-    inspection.judge(node)
-    if file == nil { inspection.findMissing() }
+    if let file {
+      let name = if let named { named.name } else { try name(of: file, in: directory, on: fs) }
+      if try !inspection.look(name, directory + "/" + file) { inspection.vanished.append(file) }
+      inspection.judge(node)
+    } else {
+      inspection.look(at: listed)
+      inspection.judge(node)
+      inspection.findMissing()
+    }
     return inspection
   }
 
-  private mutating func look(at chosen: [String]) throws(LogError) {
-    for file in chosen {
+  private mutating func look(at files: [String]) {
+    for file in files {
       guard let (name, suffix) = SegmentFileName.parse(file, log: log) else { continue }
       if suffix.hasPrefix(SegmentFileName.damagedSuffix) { setAside.append(file) }
       guard suffix == SegmentFileName.suffix else { continue }
-      if try !look(name, file) { vanished.append(file) }
+      do throws(LogError) {
+        if try !look(name, directory + "/" + file) { vanished.append(file) }
+      } catch {
+        unreadable.append((file, error))
+      }
     }
   }
 
+  /// Noted as damaged and never healed here. Notes outlive a segment that was healed and drained:
+  /// nobody misses what is retired.
   private mutating func findMissing() {
-    let held = Set(segments.map(\.name))
-    missing = recovery.notes.damaged.keys.filter { !held.contains($0) }.sorted()
+    let known = Set(segments.map(\.name)).union(
+      unreadable.compactMap { SegmentFileName.parse($0.file, log: log)?.name })
+    missing = recovery.notes.damaged.keys.filter { name in
+      !known.contains(name) && retirements.isRetired(name) == nil
+    }.sorted()
   }
 
   /// The worst of all.
@@ -105,9 +130,8 @@ package struct LogInspection: ~Copyable {
   /// Looks again at what isn't sound: a log in use was caught in the middle of a write.
   package mutating func lookAgain(node: NodeID?) throws(LogError) {
     for segment in segments where segment.state != .sound {
-      let file = SegmentFileName.file(segment.name)
-      if try !look(segment.name, file) {
-        vanished.append(file)
+      if try !look(segment.name, segment.path) {
+        vanished.append(SegmentFileName.file(segment.name))
         recovery.forget(segment.name)
       }
     }
@@ -115,11 +139,13 @@ package struct LogInspection: ~Copyable {
   }
 
   /// False if the file is not there any more.
-  private mutating func look(_ name: SegmentName, _ file: String) throws(LogError) -> Bool {
+  private mutating func look(_ name: SegmentName, _ path: String) throws(LogError) -> Bool {
     do throws(LogError) {
       let scan = try SegmentScan.scan(
-        name, path: directory + "/" + file, on: files, decoder: &decoder
-      ) { _, _, _ in }
+        name, path: path, on: files, decoder: &decoder
+      ) { _, kind, payload in
+        if kind.isLogStores { retirements.fold(kind, payload, sequence: .zero) }
+      }
       recovery.consider(scan)
       return true
     } catch .io(let error) where error.isMissing {
@@ -140,7 +166,10 @@ package struct LogInspection: ~Copyable {
       var segment = Segment(
         name: scan.name, path: scan.path, isOwn: isOwn, previous: scan.header?.previous,
         hasHeader: scan.header != nil, size: scan.size, end: Offset(scan.end),
-        records: scan.records, durable: Offset(durable), behind: scan.behind.count, state: .sound)
+        records: scan.records, durable: Offset(durable),
+        behind: scan.behind.map { Offset($0.offset) },
+        state: .sound)
+      segment.isRetired = retirements.isRetired(scan.name) != nil
       segment.judge(finding.decision, scan, recovery.notes.damaged[scan.name])
       return segment
     }
@@ -150,17 +179,35 @@ package struct LogInspection: ~Copyable {
   private static func kind(
     of files: [String], in directory: String, on fs: any FileSystem
   ) -> LogKind {
-    for file in files where SegmentFileName.parse(file, log: .facts) != nil {
-      guard let handle = try? fs.open(directory + "/" + file, .read) else { continue }
-      defer { fs.close(handle) }
-      var bytes = [UInt8](repeating: 0, count: Format.segmentHeaderSize)
-      let got = bytes.withUnsafeMutableBytes { (try? fs.read(handle, into: $0, at: 0)) ?? 0 }
-      guard got == bytes.count else { continue }
-      let header = bytes.withUnsafeBytes { try? SegmentHeader(decoding: $0) }
-      if let header { return header.name.log }
+    for file in files where files.count == 1 || SegmentFileName.parse(file, log: .facts) != nil {
+      if let header = try? header(of: file, in: directory, on: fs).get() { return header.name.log }
     }
     let name = directory.split(separator: "/").last ?? ""
     return name == "archives" ? .archives : .facts
+  }
+
+  /// What the file itself says it is.
+  private static func name(
+    of file: String, in directory: String, on fs: any FileSystem
+  ) throws(LogError) -> SegmentName {
+    switch try header(of: file, in: directory, on: fs) {
+    case .success(let header): return header.name
+    case .failure(let fault): throw .damaged(path: directory + "/" + file, at: .zero, fault)
+    }
+  }
+
+  private static func header(
+    of file: String, in directory: String, on fs: any FileSystem
+  ) throws(LogError) -> Result<SegmentHeader, DecodeFault> {
+    try LogError.io { () throws(FileError) in
+      let handle = try fs.open(directory + "/" + file, .read)
+      defer { fs.close(handle) }
+      var buffer = FlatBuffer(capacity: Format.segmentHeaderSize)
+      let space = UnsafeMutableRawBufferPointer(
+        rebasing: buffer.space[0..<Format.segmentHeaderSize])
+      buffer.setCount(try fs.read(handle, into: space, at: 0))
+      return Result { () throws(DecodeFault) in try SegmentHeader(decoding: buffer.bytes) }
+    }
   }
 }
 
@@ -170,21 +217,35 @@ extension LogInspection.Segment {
   ) {
     let cause: String
     if case .damage(let fault) = scan.tail { cause = "\(fault)" } else { cause = "it ends there" }
+    let frames = behind.count == 1 ? "1 intact frame" : "\(behind.count) intact frames"
     switch decision {
     case .keep, .trim: break
-    case .discard: trouble = "never used"
-    case .cutTornTail, .cutAndFetch:
+    case .discard: trouble = "never used; the next start removes it"
+    case .cutTornTail:
       state = .torn
-      trouble = "\(size - end.value) bytes from \(end) on were never durable: \(cause)"
-    case .quarantine, .awaitHealing:
+      trouble =
+        "\(size - end.value) bytes from \(end) on, of which nothing says that they were durable "
+        + "(\(cause)); the next start cuts them off"
+    case .cutAndFetch:
+      state = .torn
+      trouble =
+        "\(size - end.value) bytes from \(end) on, of which nothing says that they were durable "
+        + "here (\(cause)); the next start cuts them off and fetches them from another node"
+    case .quarantine:
       state = .corrupt
       trouble =
-        "durable up to \(durable), but intact only up to \(end): \(cause); "
-        + "\(behind) intact frames behind"
+        "durable up to \(durable), intact only up to \(end) (\(cause)), \(frames) behind; the next "
+        + "start sets the file aside, keeps what is intact and heals the rest from another node"
+    case .awaitHealing:
+      state = .corrupt
+      trouble =
+        "durable up to \(durable), but it ends at \(end); the rest has to come from another node"
     }
     if state == .sound, let damagedUntil, damagedUntil > end {
       state = .corrupt
-      trouble = "cut short by damage and not healed yet; it once reached \(damagedUntil)"
+      trouble =
+        "cut short by damage and not healed yet; it once reached \(damagedUntil), and the rest has "
+        + "to come from another node"
     }
   }
 }

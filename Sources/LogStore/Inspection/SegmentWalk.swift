@@ -11,45 +11,65 @@ package struct FrameView: Sendable {
   /// The durable end of this segment that its writer knew.
   package var durable: Offset
   package var checksum: Checksum
+  /// It stands behind damage.
+  package var isBehind: Bool
 }
 
 extension LogInspection {
-  /// Every frame up to the segment's end with its records, in order. Stops quietly where the file
-  /// was cut meanwhile.
+  /// Every frame up to the segment's end with its records, in order, then the intact ones behind
+  /// the damage. Stops quietly where the file was cut meanwhile.
   package func walk(
     _ segment: Segment, frame: (FrameView) -> Void,
     record: (Position, RecordKind, UnsafeRawBufferPointer) -> Void
   ) throws(LogError) {
-    guard segment.hasHeader else { return }
     let handle: FileHandle
     do throws(FileError) { handle = try files.open(segment.path, .read) } catch {
       if error.isMissing { return }
       throw .io(error)
     }
     defer { files.close(handle) }
-    var window = FileWindow(handle, limit: segment.end.value, on: files)
     var decoder = PayloadDecoder()
-    var at = UInt64(Format.segmentHeaderSize)
-    while case .frame(let header, let bytes) = try window.frame(at: at, of: segment.name.nonce) {
-      frame(FrameView(header))
-      at = header.end
-      var place = Position(segment: segment.name, ordinal: header.firstOrdinal)
-      do throws(DecodeFault) {
-        var walker = RecordWalker(try decoder.records(of: header, in: bytes))
-        for _ in 0..<header.count {
-          let (kind, payload) = try walker.next()
-          record(place, kind, payload)
-          place.ordinal = place.ordinal + 1
-        }
-      } catch {
-        throw .damaged(path: segment.path, at: Offset(header.offset), error)
+    if segment.hasHeader {
+      var window = FileWindow(handle, limit: segment.end.value, on: files)
+      var at = UInt64(Format.segmentHeaderSize)
+      while case .frame(let header, let bytes) = try window.frame(at: at, of: segment.name.nonce) {
+        frame(FrameView(header, isBehind: false))
+        at = header.end
+        try walk(header, bytes, of: segment, &decoder, record)
       }
+    }
+    var window = FileWindow(handle, limit: segment.size, on: files)
+    for place in segment.behind {
+      guard
+        case .frame(let header, let bytes) = try window.frame(
+          at: place.value, of: segment.name.nonce)
+      else { continue }
+      frame(FrameView(header, isBehind: true))
+      try walk(header, bytes, of: segment, &decoder, record)
+    }
+  }
+
+  private func walk(
+    _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, of segment: Segment,
+    _ decoder: inout PayloadDecoder,
+    _ record: (Position, RecordKind, UnsafeRawBufferPointer) -> Void
+  ) throws(LogError) {
+    var place = Position(segment: segment.name, ordinal: header.firstOrdinal)
+    do throws(DecodeFault) {
+      var walker = RecordWalker(try decoder.records(of: header, in: bytes))
+      for _ in 0..<header.count {
+        let (kind, payload) = try walker.next()
+        record(place, kind, payload)
+        place.ordinal = place.ordinal + 1
+      }
+    } catch {
+      throw .damaged(path: segment.path, at: Offset(header.offset), error)
     }
   }
 }
 
 extension FrameView {
-  init(_ header: FrameHeader) {
+  init(_ header: FrameHeader, isBehind: Bool) {
     offset = Offset(header.offset)
     end = Offset(header.end)
     first = header.firstOrdinal
@@ -59,5 +79,6 @@ extension FrameView {
     storedSize = header.storedSize
     durable = Offset(header.durableEnd)
     checksum = header.checksum
+    self.isBehind = isBehind
   }
 }

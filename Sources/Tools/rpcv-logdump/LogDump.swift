@@ -2,7 +2,7 @@ import ArgumentParser
 import LogStore
 
 // The command: finds the logs behind a path and shows them. It opens for reading only, takes no
-// lock, follows no symbolic link, and never writes; a node may be using what it looks at.
+// lock, and never writes; a node may be using what it looks at.
 
 #if canImport(Glibc)
   import Glibc
@@ -17,25 +17,26 @@ import LogStore
     commandName: "rpcv-logdump",
     abstract: "Shows the segments, frames and records of an RPC-V log.",
     discussion: """
-      PATH is a node's directory, one of its logs (facts or archives), or one segment's file. It is \
-      read only; a node may be using it meanwhile.
+      PATH is a node's directory, one of its logs (facts or archives), or one segment's file, also \
+      one that was set aside or renamed. It is read only; a node may be using it meanwhile.
 
       EXIT STATUS  0: all sound. With --verify, 1: torn tails only, which were never durable and \
       which the next start cuts off; 2: durable bytes are damaged or missing. 64: usage. \
-      66: PATH is not there. 74: it can't be read.
+      66: there is no log at PATH. 74: some of it can't be read.
 
       JSON  One object a line, each with "type":
         log      directory, log (facts or archives), node (whose directory; null if unknown)
         segment  segment, file, node, log, serial, nonce, previous (the nonce of its writer's \
-      segment before, or null), own, size (of the file), end (after the last intact frame), \
-      records, durable (how far it is known as durable here), behind (intact frames behind \
-      damage), state (sound, torn or corrupt), trouble (in words, or null)
+      segment before, or null), own, retired, size (of the file), end (after the last intact \
+      frame), records, durable (how far it is known as durable here), behind (intact frames \
+      behind damage), state (sound, torn or corrupt), trouble (in words, or null)
         frame    segment, offset, end, first (its first record's ordinal), count, codec, raw, \
-      stored, durable (as its writer knew), checksum
+      stored, durable (as its writer knew), checksum, behind (whether it stands behind damage)
         record   segment, ordinal, kind, name, size (of the payload), text (in words)
         aside    file: damaged and set aside by an earlier start
         missing  segment: damaged and not here at all
-        total    segments, records, bytes, state
+        unread   file, reason: it can't be read
+        total    segments, records, bytes, state, complete (false if some was not read)
       Numbers are decimal; identities, nonces and checksums are hexadecimal text.
       """)
 
@@ -54,55 +55,24 @@ import LogStore
   func run() throws {
     // A reader that went away ends this quietly.
     signal(SIGPIPE, SIG_DFL)
-    let places = try findLogs(path)
-    var totals = Totals()
-    let printer = Printer(isJSON: json)
-    defer { printer.flush() }
-    for place in places {
-      do throws(LogError) {
-        try show(place, printer, &totals)
-      } catch {
-        printer.flush()
-        complain("\(error)")
-        throw ExitCode(74)
-      }
+    let places: [LogPlace]
+    do throws(NoLog) { places = try LogPlace.find(path) } catch {
+      complain("\(error)")
+      if case .special = error { throw ExitCode(64) }
+      throw ExitCode(66)
     }
-    printer.total(totals)
-    printer.flush()
-    if verify && totals.state != .sound { throw ExitCode(totals.state == .torn ? 1 : 2) }
-  }
-
-  private func show(
-    _ place: LogPlace, _ printer: Printer, _ totals: inout Totals
-  ) throws(LogError) {
-    let fs = PosixFileSystem()
-    let node = try NodeDirectory.identity(of: place.nodeDirectory, on: fs)
-    var inspection = try LogInspection.read(
-      place.directory, only: place.file, node: node, on: fs)
-    // A log in use may have been caught in the middle of a write.
-    for _ in 0..<3 where inspection.state != .sound {
-      usleep(50_000)
-      try inspection.lookAgain(node: node)
-    }
-    printer.log(place.directory, inspection.log, node)
-    for segment in inspection.segments {
-      totals.add(segment)
-      printer.segment(segment)
-      guard !verify && !brief else { continue }
-      let log = inspection.log
-      do throws(LogError) {
-        try inspection.walk(
-          segment, frame: { printer.frame($0, of: segment) },
-          record: { printer.record($0, $1, $2, in: log) })
-      } catch {
-        // It was sound a moment ago: replaced, or rotting right now.
-        complain("\(error)")
-      }
-    }
-    for file in inspection.setAside { printer.aside(place.directory + "/" + file) }
-    for name in inspection.missing { printer.missing(name) }
-    for file in inspection.vanished { complain("\(place.directory)/\(file) went away meanwhile") }
-    totals.state = max(totals.state, inspection.state)
+    let output = StandardOutput()
+    var dump = Dump(
+      printer: Printer(isJSON: json, to: output), showsFrames: !verify && !brief,
+      complain: { text in
+        output.flush()
+        complain(text)
+      })
+    for place in places { dump.show(place) }
+    dump.finish()
+    output.flush()
+    let status = dump.exitStatus(verifying: verify)
+    if status != 0 { throw ExitCode(status) }
   }
 }
 

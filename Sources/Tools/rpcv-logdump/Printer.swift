@@ -1,50 +1,17 @@
 import LogStore
 
-// Prints what was found, as text for people or as JSON lines; both say the same. It buffers, so
-// that a million records don't cost a million writes.
+// Says what was found, as text for people or as JSON lines; both say the same.
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+struct Printer {
+  let isJSON: Bool
+  private let output: any LineOutput
 
-struct Totals {
-  var segments = 0
-  var records: UInt64 = 0
-  var bytes: UInt64 = 0
-  var state = LogInspection.State.sound
-
-  mutating func add(_ segment: LogInspection.Segment) {
-    segments += 1
-    records += segment.records.value
-    bytes += segment.end.value
-  }
-}
-
-final class Printer {
-  private let isJSON: Bool
-  private var buffer: [UInt8] = []
-
-  init(isJSON: Bool) { self.isJSON = isJSON }
-
-  func flush() {
-    var rest = buffer[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-      guard count > 0 else { break }
-      rest = rest.dropFirst(count)
-    }
-    buffer.removeAll(keepingCapacity: true)
+  init(isJSON: Bool, to output: any LineOutput) {
+    self.isJSON = isJSON
+    self.output = output
   }
 
-  private func put(_ line: String) {
-    buffer += line.utf8
-    buffer.append(10)
-    if buffer.count > 1 << 16 { flush() }
-  }
+  private func put(_ line: String) { output.put(line) }
 
   private func put(_ type: String, _ fields: [(String, JSONValue)]) {
     put(JSONValue.object([("type", .text(type))] + fields).text)
@@ -75,17 +42,19 @@ final class Printer {
           ("node", .text("\(name.node)")), ("log", .text("\(name.log)")),
           ("serial", .number(name.serial.value)), ("nonce", .text("\(name.nonce)")),
           ("previous", .optional(segment.previous.map { "\($0)" })),
-          ("own", .flag(segment.isOwn)), ("size", .number(segment.size)),
+          ("own", .flag(segment.isOwn)), ("retired", .flag(segment.isRetired)),
+          ("size", .number(segment.size)),
           ("end", .number(segment.end.value)), ("records", .number(segment.records.value)),
           ("durable", .number(segment.durable.value)),
-          ("behind", .number(UInt64(segment.behind))), ("state", .text(segment.state.word)),
+          ("behind", .number(UInt64(segment.behind.count))), ("state", .text(segment.state.word)),
           ("trouble", .optional(segment.trouble)),
         ])
     } else {
-      let whose = segment.isOwn ? "own" : "copy"
+      let whose = (segment.isOwn ? "own" : "copy") + (segment.isRetired ? ", retired" : "")
       let free = segment.size - min(segment.size, segment.end.value)
       put(
-        "segment \(name) (\(whose)): \(segment.records) records, \(segment.end) bytes"
+        "segment \(name) (\(whose)): \(counted(segment.records.value, "record")), "
+          + counted(segment.end.value, "byte")
           + (free > 0 && segment.state == .sound ? " and \(free) allocated" : "")
           + ", \(segment.state.word)" + (segment.trouble.map { ": \($0)" } ?? ""))
     }
@@ -101,21 +70,30 @@ final class Printer {
           ("count", .number(UInt64(frame.count))), ("codec", .text(frame.codec)),
           ("raw", .number(UInt64(frame.rawSize))), ("stored", .number(UInt64(frame.storedSize))),
           ("durable", .number(frame.durable.value)), ("checksum", .text("\(frame.checksum)")),
+          ("behind", .flag(frame.isBehind)),
         ])
     } else {
+      let raw = counted(frame.rawSize, "byte")
       let size =
-        frame.rawSize == frame.storedSize
-        ? "\(frame.rawSize) bytes"
-        : "\(frame.rawSize) bytes in \(frame.storedSize) (\(frame.codec))"
+        frame.rawSize == frame.storedSize ? raw : "\(raw) in \(frame.storedSize) (\(frame.codec))"
+      let content =
+        "\(counted(frame.count, "record")) from #\(frame.first), \(size)"
       put(
-        "  frame at \(frame.offset): "
-          + (frame.count == 0 ? "empty" : "\(frame.count) records from #\(frame.first), \(size)")
-          + ", durable up to \(frame.durable)")
+        "  frame at \(frame.offset): " + (frame.count == 0 ? "empty" : content)
+          + ", durable up to \(frame.durable)" + (frame.isBehind ? ", behind the damage" : ""))
     }
   }
 
+  /// Where the intact part of a segment ends. (In JSON the segment has told it.)
+  func damage(_ segment: LogInspection.Segment) {
+    guard !isJSON else { return }
+    put(
+      segment.size > segment.end.value
+        ? "  \(segment.state.word) from \(segment.end) on" : "  cut short at \(segment.end)")
+  }
+
   func record(
-    _ position: Position, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, in log: LogKind
+    _ position: Position, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer
   ) {
     let (name, text) = RecordText.describe(kind, payload)
     if isJSON {
@@ -147,18 +125,33 @@ final class Printer {
     }
   }
 
-  func total(_ totals: Totals) {
+  func unread(_ file: String, _ reason: String) {
+    if isJSON {
+      put("unread", [("file", .text(file)), ("reason", .text(reason))])
+    } else {
+      put("\(file): can't be read: \(reason)")
+    }
+  }
+
+  func total(_ totals: Totals, isComplete: Bool) {
     if isJSON {
       put(
         "total",
         [
           ("segments", .number(UInt64(totals.segments))), ("records", .number(totals.records)),
           ("bytes", .number(totals.bytes)), ("state", .text(totals.state.word)),
+          ("complete", .flag(isComplete)),
         ])
     } else {
       put(
-        "\(totals.segments) segments, \(totals.records) records, \(totals.bytes) bytes: "
-          + totals.state.word)
+        "\(counted(totals.segments, "segment")), \(counted(totals.records, "record")), "
+          + "\(counted(totals.bytes, "byte")): \(totals.state.word)"
+          + (isComplete ? "" : ", as far as it could be read"))
     }
   }
+}
+
+/// A number and what it counts.
+func counted(_ count: some BinaryInteger, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
 }

@@ -33,7 +33,7 @@ enum RecordText {
 
   private static func describeChunk(_ payload: UnsafeRawBufferPointer) -> String {
     guard let hash = Hash256(bytes: payload.prefix(32)) else { return "unreadable" }
-    return "\(short(hash)), \(payload.count - 32) bytes"
+    return "\(short(hash)), \(counted(payload.count - 32, "byte"))"
   }
 
   private static func describeManifest(_ payload: UnsafeRawBufferPointer) -> String {
@@ -42,7 +42,7 @@ enum RecordText {
     }
     let size = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
     let count = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 40, as: UInt32.self))
-    return "archive \(short(id)), \(size) bytes in \(count) chunks"
+    return "archive \(short(id)), \(counted(size, "byte")) in \(counted(count, "chunk"))"
   }
 
   // MARK: - Facts
@@ -50,7 +50,9 @@ enum RecordText {
   private static func describeFact(_ record: Record) -> (name: String, text: String) {
     do {
       guard let fact = try Fact.decode(record) else {
-        return ("kind \(record.kind)", "\(record.payload.count) bytes of a kind unknown here")
+        return (
+          "kind \(record.kind)", "\(counted(record.payload.count, "byte")) of a kind unknown here"
+        )
       }
       return describe(fact)
     } catch {
@@ -62,11 +64,15 @@ enum RecordText {
     switch fact {
     case .submitted(let value):
       return (
-        "submitted", "\(short(value.call)) digest \(short(value.digest)): \(command(value.spec))"
+        "submitted",
+        "\(short(value.call)) digest \(short(value.digest)) at \(UTCTime(value.wallTime)): "
+          + command(value.spec)
       )
     case .assigned(let value):
       return (
-        "assigned", "\(short(value.call)) as task \(value.task) to server \(value.server.short)"
+        "assigned",
+        "\(short(value.call)) as task \(value.task) to server \(value.server.short) at "
+          + "\(UTCTime(value.wallTime))"
       )
     case .finished(let value):
       return (
@@ -78,7 +84,8 @@ enum RecordText {
       return (
         "failed",
         "\(short(value.call)) in task \(value.task) on \(value.server.short): "
-          + "\(value.reason) \(printable(value.detail))"
+          + words("\(value.reason)")
+          + (value.detail.isEmpty ? "" : ": " + printable(value.detail))
       )
     case .lost(let value):
       return ("lost", "the result of task \(value.task) of \(short(value.call)) was not found")
@@ -90,7 +97,7 @@ enum RecordText {
       return (
         "opened",
         "session \(short(value.session)) \"\(printable(value.sessionText))\" of "
-          + "\"\(printable(value.userText))\", \(value.mode)"
+          + "\"\(printable(value.userText))\", \(words("\(value.mode)"))"
       )
     case .released(let value):
       let ranges = value.ranges.map { range in
@@ -104,22 +111,34 @@ enum RecordText {
   }
 
   private static func command(_ spec: CallSpec) -> String {
-    let words = spec.arguments.map { printable(String(decoding: $0, as: UTF8.self)) }
-    let line = ([spec.service] + words).joined(separator: " ")
+    let words = spec.arguments.map { quoted(printable(String(decoding: $0, as: UTF8.self))) }
+    let line = ([printable(spec.service)] + words).joined(separator: " ")
     return line.count > 120 ? line.prefix(117) + "..." : line
+  }
+
+  /// As a shell would want the word.
+  private static func quoted(_ word: String) -> String {
+    let isPlain = word.unicodeScalars.allSatisfy { scalar in
+      scalar.value > 127 || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+        || "-_./:=,+@%".unicodeScalars.contains(scalar)
+    }
+    if isPlain && !word.isEmpty { return word }
+    return "'"
+      + word.split(separator: "'", omittingEmptySubsequences: false)
+      .joined(separator: "'\\''") + "'"
   }
 
   private static func outcome(_ result: CallResult) -> String {
     let end = result.signal == 0 ? "exit \(result.exitStatus)" : "signal \(result.signal)"
     return "\(end), stdout \(describe(result.stdout)), stderr \(describe(result.stderr)), "
       + (result.files.map { "files \(short($0)), " } ?? "")
-      + "\(result.duration / 1000) ms on \(printable(result.host))"
+      + "\(result.duration / 1000) ms from \(UTCTime(result.started)) on \(printable(result.host))"
   }
 
   private static func describe(_ blob: Blob) -> String {
     switch blob {
-    case .inline(let bytes): "\(bytes.count) bytes"
-    case .archive(let id, let size): "\(size) bytes in archive \(short(id))"
+    case .inline(let bytes): counted(bytes.count, "byte")
+    case .archive(let id, let size): "\(counted(size, "byte")) in archive \(short(id))"
     }
   }
 
@@ -130,6 +149,11 @@ enum RecordText {
   }
 
   private static func short(_ call: CallName) -> String { "\(short(call.session))/\(call.counter)" }
+
+  /// A case's name as words: timeLimit is "time limit".
+  private static func words(_ name: String) -> String {
+    name.map { $0.isUppercase ? " " + $0.lowercased() : String($0) }.joined()
+  }
 
   /// Control characters as question marks.
   private static func printable(_ text: String) -> String {

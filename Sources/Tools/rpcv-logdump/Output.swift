@@ -1,0 +1,34 @@
+// Where lines go. Standard output is buffered, so that a million records don't cost a million
+// writes.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+protocol LineOutput: AnyObject {
+  func put(_ line: String)
+}
+
+final class StandardOutput: LineOutput {
+  private var buffer: [UInt8] = []
+
+  func put(_ line: String) {
+    buffer += line.utf8
+    buffer.append(10)
+    if buffer.count > 1 << 16 { flush() }
+  }
+
+  func flush() {
+    var rest = buffer[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
+      guard count > 0 else { break }
+      rest = rest.dropFirst(count)
+    }
+    buffer.removeAll(keepingCapacity: true)
+  }
+}
