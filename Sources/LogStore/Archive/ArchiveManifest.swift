@@ -1,7 +1,7 @@
 /// What an archive is made of: contents of up to 1 MiB each, in order, all but the last full.
 public struct ArchiveManifest: Hashable, Sendable {
   public static let chunkSize: UInt64 = 1 << 20
-  /// 1 TiB: what a manifest record of at most 32 MiB can list.
+  /// 128 GiB; its manifest has 4 MiB.
   public static let chunkLimit = 1 << 17
 
   /// SHA-256 of the whole content.

@@ -91,6 +91,27 @@ struct FormatDocumentTests {
     #expect(rows > 30)
   }
 
+  /// The kinds of the layer above, as records.proto has them.
+  @Test func theKindsAreThoseOfTheProtocol() throws {
+    let here = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+    let path = "/" + here + "/Sources/Roles/Core/Records/records.proto"
+    let proto = String(
+      decoding: FileManager.default.contents(atPath: path) ?? .init(), as: UTF8.self)
+    var wanted: [String] = []
+    for part in proto.components(between: "// Kind ", and: " {") {
+      let number = part.prefix { $0.isNumber }
+      let message = try #require(part.split(separator: " ").last)
+      wanted.append("\(number) \(message)")
+    }
+    #expect(wanted.count == 11)
+    let documented = Self.document.split(separator: "\n").compactMap { line -> String? in
+      let cells = line.split(separator: "|").map { $0.trimmed }
+      guard cells.count == 3, let kind = Int(cells[0]), (16...31).contains(kind) else { return nil }
+      return wanted.contains("\(kind) \(cells[1])") ? "\(kind) \(cells[1])" : nil
+    }
+    #expect(documented == wanted)
+  }
+
   /// The recovery table of the document is the code's.
   @Test func theRecoveryTableIsTheCodes() throws {
     let words: [String: RecoveryDecision] = [
