@@ -219,10 +219,10 @@ struct ClientControlTests {
     bench.handle(.goOn)
     bench.submit("more")
     bench.submit("and more")
-    #expect(bench.submissions.isEmpty)
+    #expect(bench.returned.isEmpty)
     bench.settle(&coordinator)
-    #expect(bench.submissions.map(\.call.counter.value) == [11, 12])
-    #expect(bench.submissions.allSatisfy { $0.known == .new })
+    #expect(bench.returned.map(\.call.counter.value) == [11, 12])
+    #expect(bench.returned.allSatisfy { $0.known == .new })
     #expect(bench.client.divergence == nil)
     #expect(bench.progress.acceptedThrough.value == 12)
   }
