@@ -64,6 +64,16 @@ final class LiveProcess {
 
   var isRunning: Bool { process.isRunning }
 
+  /// The most memory that it has had so far.
+  var peakMemory: Int? {
+    guard
+      let status = try? String(
+        contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
+    else { return nil }
+    return Int(line.filter(\.isNumber)).map { $0 << 10 }
+  }
+
   func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
   /// kill -9, and gone when this returns.

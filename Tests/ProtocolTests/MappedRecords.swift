@@ -81,7 +81,7 @@ extension CallSpec {
       proto.arguments = arguments.map { Data($0) }
       if let stdin = stdin.proto { proto.stdin = stdin }
       proto.executable = executable.data
-      proto.input = input.data
+      if let input = input.proto { proto.input = input }
       proto.environment = environment.map { variable in
         .with {
           $0.name = variable.name
@@ -104,11 +104,12 @@ extension CallResult {
       $0.signal = UInt32(signal)
       if let stdout = stdout.proto { $0.stdout = stdout }
       if let stderr = stderr.proto { $0.stderr = stderr }
-      $0.files = files.data
+      if let files = files.proto { $0.files = files }
       $0.hash = hash.data
       $0.started = started
       $0.duration = duration
       $0.host = host
+      $0.leftovers = leftovers
     }
   }
 }

@@ -78,7 +78,7 @@ struct Random {
     spec.arguments = list { $0.bytes() }
     spec.stdin = blob()
     spec.executable = optional { $0.hash() }
-    spec.input = optional { $0.hash() }
+    spec.input = blob()
     spec.environment = list { EnvironmentVariable(name: $0.text(), value: $0.text()) }
     spec.collectsFiles = bool()
     spec.priority = Int64(bitPattern: number())
@@ -94,10 +94,11 @@ struct Random {
     result.signal = UInt8(truncatingIfNeeded: dice.next())
     result.stdout = blob()
     result.stderr = blob()
-    result.files = optional { $0.hash() }
+    result.files = blob()
     result.started = number()
     result.duration = number()
     result.host = text()
+    result.leftovers = number()
     return result
   }
 

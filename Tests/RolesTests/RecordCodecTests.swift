@@ -216,7 +216,8 @@ private func decode(_ kind: RecordKind, _ payload: [UInt8]) throws(ProtoError) -
     change { $0.stdin = .archive(.zero, size: 1) }
     change { $0.stdin = .archive(.zero, size: 2) }
     change { $0.executable = .zero }
-    change { $0.input = .zero }
+    change { $0.input = .inline([1]) }
+    change { $0.input = .archive(.zero, size: 1) }
     change { $0.environment = [] }
     change { $0.environment = [EnvironmentVariable(name: "Ab", value: "")] }
     change { $0.collectsFiles = true }
@@ -244,12 +245,14 @@ private func decode(_ kind: RecordKind, _ payload: [UInt8]) throws(ProtoError) -
     change { $0.signal = 1 }
     change { $0.stdout = .inline([1]) }
     change { $0.stderr = .inline([1]) }
-    change { $0.files = .zero }
+    change { $0.files = .inline([1]) }
+    change { $0.files = .archive(.zero, size: 1) }
     #expect(Set(changed.map(\.computedHash)).count == changed.count)
     change {
       $0.started = 1
       $0.duration = 2
       $0.host = "here"
+      $0.leftovers = 3
     }
     #expect(changed.last?.computedHash == changed.first?.computedHash)
   }

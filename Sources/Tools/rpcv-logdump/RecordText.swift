@@ -131,7 +131,7 @@ enum RecordText {
   private static func outcome(_ result: CallResult) -> String {
     let end = result.signal == 0 ? "exit \(result.exitStatus)" : "signal \(result.signal)"
     return "\(end), stdout \(describe(result.stdout)), stderr \(describe(result.stderr)), "
-      + (result.files.map { "files \(short($0)), " } ?? "")
+      + (result.files == .empty ? "" : "files \(describe(result.files)), ")
       + "\(result.duration / 1000) ms from \(UTCTime(result.started)) on \(printable(result.host))"
   }
 

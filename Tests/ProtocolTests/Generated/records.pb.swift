@@ -8,14 +8,15 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-// The records of the facts log: what is stored, shipped and folded. A record is its kind (16 bits) and
-// one of these messages as payload. Who passes a record on passes its bytes, unknown fields included;
-// nobody re-serialises it, since equality of bytes is what makes one record the cover of another.
+// The records of the facts log: what is stored, shipped and folded. A record is its kind (16 bits)
+// and one of these messages as payload. Who passes a record on passes its bytes, unknown fields
+// included; nobody re-serialises it, since equality of bytes is what makes one record the cover of
+// another.
 //
-// Rules beyond protobuf's: ids are exactly 16 bytes, hashes exactly 32 (SHA-256); a call's counter is
-// 1 to 2^63-1; ranges ascend and neither overlap nor touch; inline bytes are at most 16 KiB. Fields
-// whose comment says "required" must be there. A singular field occurs once. A payload that breaks a
-// rule is no fact: it is kept and shipped, and ignored.
+// Rules beyond protobuf's: ids are exactly 16 bytes, hashes exactly 32 (SHA-256); a call's counter
+// is 1 to 2^63-1; ranges ascend and neither overlap nor touch; inline bytes are at most 16 KiB.
+// Fields whose comment says "required" must be there. A singular field occurs once. A payload that
+// breaks a rule is no fact: it is kept and shipped, and ignored.
 //
 // Fields 1 to 4 are the same in every fact about a call or a task.
 
@@ -172,8 +173,8 @@ nonisolated struct Rpcv_Records_CallName: Sendable {
   init() {}
 }
 
-/// One attempt at a call, drawn by a coordinator: its node, the nonce of the segment that it opened at
-/// its start, and a counter.
+/// One attempt at a call, drawn by a coordinator: its node, the nonce of the segment that it opened
+/// at its start, and a counter.
 nonisolated struct Rpcv_Records_TaskName: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -273,10 +274,10 @@ nonisolated struct Rpcv_Records_EnvironmentVariable: Sendable {
 }
 
 /// What is to be run. Fields 1 to 8 enter the digest: SHA-256 over, in this order, "rpcv call 1",
-/// service, version, executable, the number of arguments, each argument, stdin (0, length, SHA-256 of
-/// inline bytes; or 1, size, id of an archive), input, the number of variables, each name and value,
-/// collects_files. Numbers are 8 bytes little-endian; all else is 8 bytes of length little-endian and
-/// the bytes; an absent hash is empty.
+/// service, version, executable, the number of arguments, each argument, stdin (0, length, SHA-256
+/// of inline bytes; or 1, size, id of an archive), input (the same), the number of variables, each
+/// name and value, collects_files. Numbers are 8 bytes little-endian; all else is 8 bytes of length
+/// little-endian and the bytes; an absent hash or tree is empty.
 nonisolated struct Rpcv_Records_CallSpec: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -301,8 +302,15 @@ nonisolated struct Rpcv_Records_CallSpec: Sendable {
   /// an archive's id, or absent
   var executable: Data = Data()
 
-  /// an archive's id, or absent
-  var input: Data = Data()
+  /// a file tree, or absent
+  var input: Rpcv_Records_Blob {
+    get {_input ?? Rpcv_Records_Blob()}
+    set {_input = newValue}
+  }
+  /// Returns true if `input` has been explicitly set.
+  var hasInput: Bool {self._input != nil}
+  /// Clears the value of `input`. Subsequent reads from it will return its default value.
+  mutating func clearInput() {self._input = nil}
 
   var environment: [Rpcv_Records_EnvironmentVariable] = []
 
@@ -324,6 +332,7 @@ nonisolated struct Rpcv_Records_CallSpec: Sendable {
   init() {}
 
   fileprivate var _stdin: Rpcv_Records_Blob? = nil
+  fileprivate var _input: Rpcv_Records_Blob? = nil
 }
 
 /// Kind 16.
@@ -414,8 +423,8 @@ nonisolated struct Rpcv_Records_Assigned: Sendable {
   fileprivate var _call: Rpcv_Records_CallName? = nil
 }
 
-/// What a task gave. `hash` is SHA-256 over, in this order and written as in CallSpec, "rpcv result 1",
-/// exit_status, signal, stdout, stderr, files.
+/// What a task gave. `hash` is SHA-256 over, in this order and written as in CallSpec, "rpcv result
+/// 1", exit_status, signal, stdout, stderr, files.
 nonisolated struct Rpcv_Records_CallResult: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -445,8 +454,15 @@ nonisolated struct Rpcv_Records_CallResult: Sendable {
   /// Clears the value of `stderr`. Subsequent reads from it will return its default value.
   mutating func clearStderr() {self._stderr = nil}
 
-  /// an archive's id, or absent
-  var files: Data = Data()
+  /// a file tree, or absent
+  var files: Rpcv_Records_Blob {
+    get {_files ?? Rpcv_Records_Blob()}
+    set {_files = newValue}
+  }
+  /// Returns true if `files` has been explicitly set.
+  var hasFiles: Bool {self._files != nil}
+  /// Clears the value of `files`. Subsequent reads from it will return its default value.
+  mutating func clearFiles() {self._files = nil}
 
   /// required
   var hash: Data = Data()
@@ -459,12 +475,16 @@ nonisolated struct Rpcv_Records_CallResult: Sendable {
 
   var host: String = String()
 
+  /// processes that outlived the command and were killed, for people
+  var leftovers: UInt64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _stdout: Rpcv_Records_Blob? = nil
   fileprivate var _stderr: Rpcv_Records_Blob? = nil
+  fileprivate var _files: Rpcv_Records_Blob? = nil
 }
 
 /// Kind 18.
@@ -1051,7 +1071,7 @@ nonisolated extension Rpcv_Records_CallSpec: SwiftProtobuf.Message, SwiftProtobu
       case 3: try { try decoder.decodeRepeatedBytesField(value: &self.arguments) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._stdin) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.executable) }()
-      case 6: try { try decoder.decodeSingularBytesField(value: &self.input) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._input) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.environment) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.collectsFiles) }()
       case 9: try { try decoder.decodeSingularSInt64Field(value: &self.priority) }()
@@ -1083,9 +1103,9 @@ nonisolated extension Rpcv_Records_CallSpec: SwiftProtobuf.Message, SwiftProtobu
     if !self.executable.isEmpty {
       try visitor.visitSingularBytesField(value: self.executable, fieldNumber: 5)
     }
-    if !self.input.isEmpty {
-      try visitor.visitSingularBytesField(value: self.input, fieldNumber: 6)
-    }
+    try { if let v = self._input {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     if !self.environment.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.environment, fieldNumber: 7)
     }
@@ -1113,7 +1133,7 @@ nonisolated extension Rpcv_Records_CallSpec: SwiftProtobuf.Message, SwiftProtobu
     if lhs.arguments != rhs.arguments {return false}
     if lhs._stdin != rhs._stdin {return false}
     if lhs.executable != rhs.executable {return false}
-    if lhs.input != rhs.input {return false}
+    if lhs._input != rhs._input {return false}
     if lhs.environment != rhs.environment {return false}
     if lhs.collectsFiles != rhs.collectsFiles {return false}
     if lhs.priority != rhs.priority {return false}
@@ -1272,7 +1292,7 @@ nonisolated extension Rpcv_Records_Assigned: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Rpcv_Records_CallResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".CallResult"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}exit_status\0\u{1}signal\0\u{1}stdout\0\u{1}stderr\0\u{1}files\0\u{1}hash\0\u{1}started\0\u{1}duration\0\u{1}host\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}exit_status\0\u{1}signal\0\u{1}stdout\0\u{1}stderr\0\u{1}files\0\u{1}hash\0\u{1}started\0\u{1}duration\0\u{1}host\0\u{1}leftovers\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1284,11 +1304,12 @@ nonisolated extension Rpcv_Records_CallResult: SwiftProtobuf.Message, SwiftProto
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.signal) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._stdout) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._stderr) }()
-      case 5: try { try decoder.decodeSingularBytesField(value: &self.files) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._files) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.hash) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.started) }()
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.duration) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.host) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.leftovers) }()
       default: break
       }
     }
@@ -1311,9 +1332,9 @@ nonisolated extension Rpcv_Records_CallResult: SwiftProtobuf.Message, SwiftProto
     try { if let v = self._stderr {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
-    if !self.files.isEmpty {
-      try visitor.visitSingularBytesField(value: self.files, fieldNumber: 5)
-    }
+    try { if let v = self._files {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     if !self.hash.isEmpty {
       try visitor.visitSingularBytesField(value: self.hash, fieldNumber: 6)
     }
@@ -1326,6 +1347,9 @@ nonisolated extension Rpcv_Records_CallResult: SwiftProtobuf.Message, SwiftProto
     if !self.host.isEmpty {
       try visitor.visitSingularStringField(value: self.host, fieldNumber: 9)
     }
+    if self.leftovers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.leftovers, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1334,11 +1358,12 @@ nonisolated extension Rpcv_Records_CallResult: SwiftProtobuf.Message, SwiftProto
     if lhs.signal != rhs.signal {return false}
     if lhs._stdout != rhs._stdout {return false}
     if lhs._stderr != rhs._stderr {return false}
-    if lhs.files != rhs.files {return false}
+    if lhs._files != rhs._files {return false}
     if lhs.hash != rhs.hash {return false}
     if lhs.started != rhs.started {return false}
     if lhs.duration != rhs.duration {return false}
     if lhs.host != rhs.host {return false}
+    if lhs.leftovers != rhs.leftovers {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -151,7 +151,7 @@ import Testing
     var h = CoordinatorHarness()
     let archive = CallSample.archive(1)
     h.submit(1...1)
-    let token = h.submit(2...2) { $0.input = archive }
+    let token = h.submit(2...2) { $0.input = .archive(archive, size: 1) }
     #expect(h.client(token)?.acceptedThrough == CallCounter(1))
     #expect(h.client(token)?.missingArchives == [archive])
     #expect(h.needed == [archive])

@@ -164,7 +164,7 @@ extension CoordinatorDeliveryTests {
   @Test func archivesAreForgottenWithTheCallsThatWantThem() {
     var h = CoordinatorHarness()
     let (input, output) = (CallSample.archive(1), CallSample.archive(2))
-    h.submit(1...1) { $0.input = input }
+    h.submit(1...1) { $0.input = .archive(input, size: 1) }
     h.archive(input, .durable)
     var server = FakeServer(1)
     let task = h.pull(server.next(), wants: 1)[0]

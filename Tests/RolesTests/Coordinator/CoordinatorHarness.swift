@@ -361,7 +361,7 @@ enum CallSample {
   static func result(_ output: String, files: ArchiveID? = nil) -> CallResult {
     var result = CallResult(hash: .zero)
     result.stdout = .inline(Array(output.utf8))
-    result.files = files
+    result.files = files.map { .archive($0, size: 1) } ?? .empty
     result.host = "somewhere"
     result.hash = result.computedHash
     return result

@@ -85,7 +85,7 @@ import Testing
 
   @Test func whyTellsOfArchivesAndOtherCoordinators() {
     var h = CoordinatorHarness(ring: CoordinatorReplicaTests.ring())
-    h.submit(1...1) { $0.input = CallSample.archive(1) }
+    h.submit(1...1) { $0.input = .archive(CallSample.archive(1), size: 1) }
     #expect(h.why(CallSample.call(1)).contains("waits for an input"))
     h.submit(2...2)
     h.ingest(.assigned(CallSample.assigned(CallSample.foreignTask(2), 2, to: FakeServer(9).id)))

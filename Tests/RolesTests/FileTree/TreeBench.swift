@@ -5,7 +5,7 @@ import Glibc
 @testable import RolesShell
 
 /// A directory for one test, and shorthands to fill and read it.
-final class TreeBench {
+final class TreeBench: Sendable {
   let root: String
 
   init() throws {

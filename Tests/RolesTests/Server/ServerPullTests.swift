@@ -141,7 +141,7 @@ struct ServerPullTests {
     var bench = ServerBench(slots: 1, prefetch: 3)
     bench.start()
     let archive = Example.digest("archive")
-    bench.assign([1, 2]) { $0.input = archive }
+    bench.assign([1, 2]) { $0.input = .archive(archive, size: 1) }
     bench.assign([3])
     #expect(bench.said.filter { $0 == .fetchArchive(archive, from: "a") }.count == 1)
     #expect(bench.started.map(\.counter) == [3])

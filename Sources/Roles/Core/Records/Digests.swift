@@ -13,7 +13,7 @@ extension Hash256 {
     fields.append(UInt64(spec.arguments.count))
     for argument in spec.arguments { fields.append(argument) }
     fields.append(blob: spec.stdin)
-    fields.append(spec.input)
+    fields.append(tree: spec.input)
     fields.append(UInt64(spec.environment.count))
     for variable in spec.environment {
       fields.append(variable.name)
@@ -32,12 +32,17 @@ extension CallResult {
     fields.append(UInt64(signal))
     fields.append(blob: stdout)
     fields.append(blob: stderr)
-    fields.append(files)
+    fields.append(tree: files)
     return fields.value
   }
 }
 
 extension FieldHash {
+  /// No tree at all is an empty field.
+  fileprivate mutating func append(tree: Blob) {
+    if tree == .empty { append([UInt8]()) } else { append(blob: tree) }
+  }
+
   /// Bytes in the record enter by their own hash, archives by their name and length.
   fileprivate mutating func append(blob: Blob) {
     switch blob {

@@ -21,7 +21,7 @@ public enum Fact: Hashable, Sendable {
 /// Bytes that stand in the record (up to 16 KiB) or in an archive.
 public enum Blob: Hashable, Sendable {
   case inline([UInt8])
-  /// A single-file archive's content hash and length in bytes.
+  /// An archive's content hash and length in bytes.
   case archive(ArchiveID, size: UInt64)
 
   public static let inlineLimit = 16 * 1024
@@ -39,8 +39,8 @@ public struct CallSpec: Hashable, Sendable {
   public var stdin = Blob.empty
   /// The executable that travels along, as a one-file tree put first on the task's PATH.
   public var executable: ArchiveID?
-  /// A file tree unpacked into the scratch directory before the start.
-  public var input: ArchiveID?
+  /// A file tree unpacked into the scratch directory before the start; empty for none.
+  public var input = Blob.empty
   /// Passed environment, in the client's order.
   public var environment: [EnvironmentVariable] = []
   /// Pack new and changed files of the scratch directory into the result.
@@ -103,8 +103,8 @@ public struct CallResult: Hashable, Sendable {
   public var signal: UInt8 = 0
   public var stdout = Blob.empty
   public var stderr = Blob.empty
-  /// New and changed files of the scratch directory.
-  public var files: ArchiveID?
+  /// A file tree of what is new and changed in the scratch directory; empty if not asked for.
+  public var files = Blob.empty
   /// SHA-256 over the fields above; never over times.
   public var hash: Hash256
   /// Wall clock of the server at the start, milliseconds since 1970; for people only.
@@ -113,6 +113,8 @@ public struct CallResult: Hashable, Sendable {
   public var duration: UInt64 = 0
   /// The server's host name, for people.
   public var host = ""
+  /// Processes that outlived the command's first one and were killed, for people.
+  public var leftovers: UInt64 = 0
 
   public init(hash: Hash256) { self.hash = hash }
 }

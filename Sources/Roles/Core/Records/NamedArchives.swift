@@ -5,7 +5,7 @@ extension CallSpec {
   public var archives: [ArchiveID] {
     var ids: [ArchiveID] = []
     if let executable { ids.append(executable) }
-    if let input, !ids.contains(input) { ids.append(input) }
+    if case .archive(let id, _) = input, !ids.contains(id) { ids.append(id) }
     if case .archive(let id, _) = stdin, !ids.contains(id) { ids.append(id) }
     return ids
   }
@@ -16,7 +16,7 @@ extension CallResult {
     var ids: [ArchiveID] = []
     if case .archive(let id, _) = stdout { ids.append(id) }
     if case .archive(let id, _) = stderr, !ids.contains(id) { ids.append(id) }
-    if let files, !ids.contains(files) { ids.append(files) }
+    if case .archive(let id, _) = files, !ids.contains(id) { ids.append(id) }
     return ids
   }
 }

@@ -38,7 +38,7 @@ extension CallSpec: ProtoMessage {
     for argument in arguments { writer.element(3, bytes: argument) }
     writer.field(4, blob: stdin)
     writer.field(5, optional: executable)
-    writer.field(6, optional: input)
+    writer.field(6, blob: input)
     for variable in environment {
       writer.message(7) {
         $0.field(1, string: variable.name)
@@ -61,7 +61,7 @@ extension CallSpec: ProtoMessage {
       case 3: arguments.append(try value.bytes(3))
       case 4: stdin = try value.blob(4)
       case 5: executable = try value.hash(5)
-      case 6: input = try value.hash(6)
+      case 6: input = try value.blob(6)
       case 7: environment.append(try Self.variable(value))
       case 8: collectsFiles = try value.bool(8)
       case 9: priority = try value.zigzag(9)

@@ -57,11 +57,12 @@ extension CallResult: ProtoMessage {
     writer.field(2, varint: UInt64(signal))
     writer.field(3, blob: stdout)
     writer.field(4, blob: stderr)
-    writer.field(5, optional: files)
+    writer.field(5, blob: files)
     writer.field(6, hash: hash)
     writer.field(7, varint: started)
     writer.field(8, varint: duration)
     writer.field(9, string: host)
+    writer.field(10, varint: leftovers)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -73,11 +74,12 @@ extension CallResult: ProtoMessage {
       case 2: signal = try value.byte(2)
       case 3: stdout = try value.blob(3)
       case 4: stderr = try value.blob(4)
-      case 5: files = try value.hash(5)
+      case 5: files = try value.blob(5)
       case 6: hash = try value.hash(6)
       case 7: started = try value.unsigned(7)
       case 8: duration = try value.unsigned(8)
       case 9: host = try value.string(9)
+      case 10: leftovers = try value.unsigned(10)
       default: break
       }
     }

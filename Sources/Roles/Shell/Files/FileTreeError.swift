@@ -1,5 +1,7 @@
 // What can be wrong with a file tree, on disk or as a stream.
 
+import LogStore
+
 public enum FileTreeError: Error, Hashable, Sendable, CustomStringConvertible {
   case system(SystemFailure)
   /// The file changed while it was packed; pack again.
@@ -12,6 +14,8 @@ public enum FileTreeError: Error, Hashable, Sendable, CustomStringConvertible {
   case badName(String, reason: String)
   /// The receiver of the stream doesn't take it.
   case refused(String)
+  /// Nor does the archive store.
+  case storage(LogError)
 
   public var description: String {
     switch self {
@@ -21,6 +25,7 @@ public enum FileTreeError: Error, Hashable, Sendable, CustomStringConvertible {
     case .badStream(let offset, let reason): "bad file tree at byte \(offset): \(reason)"
     case .badName(let name, let reason): "'\(name)' can't be packed: \(reason)"
     case .refused(let reason): reason
+    case .storage(let error): "\(error)"
     }
   }
 }

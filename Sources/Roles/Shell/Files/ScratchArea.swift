@@ -14,8 +14,12 @@ public final class ScratchArea: Sendable {
   public struct Place: Hashable, Sendable {
     /// The working directory, empty at first.
     public var directory: String
-    /// For `TaskLaunch.spool`; outside the working directory.
+    /// For `TaskLaunch.spool`; outside the working directory, as all that follows.
     public var spool: String
+    /// Standard input that is too large for memory.
+    public var stdin: String
+    /// A directory, made when it is needed, for an executable that travelled along.
+    public var programs: String
   }
 
   private let root: String
@@ -24,7 +28,10 @@ public final class ScratchArea: Sendable {
 
   /// Uses `tasks` in `directory`, which the caller has locked. Nothing is left in it afterwards.
   public static func open(in directory: String) throws(SystemFailure) -> ScratchArea {
-    let area = ScratchArea(directory)
+    // Tasks see these paths from directories of their own.
+    guard let resolved = realpath(directory, nil) else { throw SystemFailure("find \(directory)") }
+    defer { free(resolved) }
+    let area = ScratchArea(String(cString: resolved))
     try area.makeDirectory(area.trash)
     if access(area.root, F_OK) == 0 { try area.throwAway(area.root) }
     try area.makeDirectory(area.root)
@@ -50,7 +57,9 @@ public final class ScratchArea: Sendable {
 
   public func place(_ id: String) -> Place {
     // No id has a ~, so a task's files can't have the name of another's directory.
-    Place(directory: "\(root)/\(id)", spool: "\(root)/\(id)~")
+    let path = "\(root)/\(id)"
+    return Place(
+      directory: path, spool: path + "~", stdin: path + "~.stdin", programs: path + "~.programs")
   }
 
   /// Removes a task's place and what of its output is still there. A large tree takes its time:
@@ -59,6 +68,8 @@ public final class ScratchArea: Sendable {
     let place = place(id)
     unlink(place.spool + ".stdout")
     unlink(place.spool + ".stderr")
+    unlink(place.stdin)
+    try TreeRemoval.remove(place.programs)
     try TreeRemoval.remove(place.directory)
   }
 

@@ -56,7 +56,7 @@ final class NodeParts: Sendable {
         ? nil
         : TaskExecutor(
           directory: configuration.directory, archives: engine.archives,
-          host: HostName.current, runsIn: configuration.tasksRunIn
+          host: HostName.current, runsIn: configuration.tasksRunIn, onNote: events.onNote
         ) { mailbox.post(.server($0)) }
     } catch {
       facts.stop()

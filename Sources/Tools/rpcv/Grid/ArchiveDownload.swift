@@ -62,18 +62,33 @@ final class Asker: Sendable {
   }
 }
 
-enum ArchiveDownload {
-  /// The content chunk by chunk, in bounded memory. The hash of the whole is known at the end only:
-  /// what was taken is void if this throws.
-  static func forEachChunk(
-    of id: ArchiveID, size: UInt64, from coordinators: [String],
-    _ body: ([UInt8]) throws -> Void
-  ) throws {
-    let asker = Asker()
+/// Outputs and file trees that a coordinator holds, chunk by chunk in bounded memory. A chunk that
+/// no coordinator gives is asked for again: the one that had it may be restarting, and the server's
+/// copy goes to another one.
+final class ArchiveDownload {
+  /// How long nobody may have a chunk before the run ends; a second run asks anew.
+  private static let patience: UInt64 = 300_000_000_000
+  private static let pause: Int32 = 500
+
+  private let asker = Asker()
+  private var coordinators: [String]
+  private let isStopped: () -> Bool
+
+  init(from coordinators: [String], isStopped: @escaping () -> Bool) {
+    self.coordinators = coordinators
+    self.isStopped = isStopped
+  }
+
+  /// Each chunk is verified before it is handed over.
+  func forEachChunk(of id: ArchiveID, size: UInt64, _ body: ([UInt8]) throws -> Void) throws {
+    var manifest: ArchiveManifest?
     var hash = RunningHash()
     let count = (size + ArchiveManifest.chunkSize - 1) / ArchiveManifest.chunkSize
     for index in 0..<count {
-      let bytes = try chunk(index, of: id, from: coordinators, asker)
+      var get = ArchiveGet(id: id, index: index)
+      get.wantsManifest = manifest == nil
+      let (bytes, given) = try chunk(get, size, manifest)
+      manifest = given
       bytes.withUnsafeBytes { hash.update($0) }
       try body(bytes)
     }
@@ -82,33 +97,47 @@ enum ArchiveDownload {
     }
   }
 
-  /// Whoever has it: another coordinator may not have fetched it yet.
-  private static func chunk(
-    _ index: UInt64, of id: ArchiveID, from coordinators: [String], _ asker: Asker
-  ) throws(CommandError) -> [UInt8] {
-    var reasons: [String] = []
-    for address in coordinators {
-      do throws(CommandError) {
-        let (answer, _) = try asker.ask(
-          [address], .archiveGet(ArchiveGet(id: id, index: index)), timeout: .seconds(60))
-        if case .archiveGetReply(let reply) = answer, reply.refusal == nil { return reply.bytes }
-        reasons.append("\(address) doesn't have it")
-      } catch { reasons.append(error.description) }
+  private func chunk(
+    _ get: ArchiveGet, _ size: UInt64, _ manifest: ArchiveManifest?
+  ) throws(CommandError) -> ([UInt8], ArchiveManifest) {
+    let deadline = Signal.now() + Self.patience
+    while true {
+      var reason = "no coordinator is known"
+      for (turn, address) in coordinators.enumerated() {
+        do throws(CommandError) {
+          let answer = try asker.ask([address], .archiveGet(get), timeout: .seconds(60)).answer
+          if let good = Self.verified(answer, get, size, manifest) {
+            // Who gave one chunk is asked first for the next.
+            if turn > 0 { coordinators.insert(coordinators.remove(at: turn), at: 0) }
+            return good
+          }
+          reason = "\(address) doesn't give it"
+        } catch { reason = error.description }
+        if isStopped() { throw CommandError(.interrupted, "interrupted") }
+      }
+      guard Signal.now() < deadline else {
+        throw CommandError(
+          .unreachable,
+          "chunk \(get.index) of output \(get.id) can't be fetched: \(reason). Nothing is lost: "
+            + "run the same again under the same --session")
+      }
+      poll(nil, 0, Self.pause)
     }
-    throw CommandError(
-      .unreachable, "chunk \(index) of output \(id): " + reasons.joined(separator: "; "))
   }
 
-  static func chunks(
-    of id: ArchiveID, size: UInt64, from coordinators: [String]
-  ) throws -> [[UInt8]] {
-    var chunks: [[UInt8]] = []
-    try forEachChunk(of: id, size: size, from: coordinators) { chunks.append($0) }
-    return chunks
+  private static func verified(
+    _ answer: Message, _ get: ArchiveGet, _ size: UInt64, _ known: ArchiveManifest?
+  ) -> ([UInt8], ArchiveManifest)? {
+    guard case .archiveGetReply(let reply) = answer, reply.refusal == nil,
+      let manifest = known ?? reply.manifest, manifest.id == get.id, manifest.size == size,
+      manifest.isSound, get.index < UInt64(manifest.chunks.count),
+      Hash256.of(reply.bytes) == manifest.chunks[Int(get.index)]
+    else { return nil }
+    return (reply.bytes, manifest)
   }
 }
 
 enum RemovedSession {
   /// A finished session's directory; what can't be removed is left.
-  static func remove(_ path: String) { ScratchDirectory.remove(path) }
+  static func remove(_ path: String) { try? TreeRemoval.remove(path) }
 }

@@ -3,20 +3,32 @@ import LogStore
 import RolesCore
 import RolesShell
 
-// What a run prints: outputs grouped and in order if asked, the job log, the progress line. It
-// promises that a call is given back as collected only after its output was written.
+// What a run prints: outputs grouped and in order if asked, the files that jobs left, the job log,
+// the progress line. It promises that a call is given back as collected only after its output was
+// written. It holds no output: what is large is fetched when its turn comes, part by part.
+
+/// Hands over the bytes of an output, wherever they are.
+typealias PartSource = (Blob, (Bytes) throws -> Void) throws -> Void
 
 struct MapPrinter {
   private struct Output: Sendable {
     var job: Job
     var outcome: JobOutcome
     var result: CallResult
-    var stdout: [Bytes]
-    var stderr: [Bytes]
+  }
+
+  /// A job that was printed.
+  struct Printed {
+    var call: CallCounter
+    var result: Hash256
+    /// Its files were no proper tree: it is not collected.
+    var isSpoiled: Bool
+    var hadFailed: Bool
   }
 
   private let options: MapOptions
   private let template: CommandTemplate
+  private let outputs: MapOutputs
   private var assembler: OutputAssembler<Output>
   private var model = ProgressModel()
   private var painter: ProgressPainter
@@ -26,8 +38,9 @@ struct MapPrinter {
   private let start = Signal.now()
   private let showsSummary: Bool
 
-  init(_ options: MapOptions, _ template: CommandTemplate) throws {
+  init(_ options: MapOptions, _ template: CommandTemplate, _ outputs: MapOutputs) throws {
     self.options = options
+    self.outputs = outputs
     self.template = template
     assembler = OutputAssembler(keepsOrder: options.keepsOrder)
     joblog = try options.joblog.map { try FileSink(creating: $0) }
@@ -63,21 +76,19 @@ struct MapPrinter {
   }
 
   mutating func finished(
-    _ job: Job, _ outcome: JobOutcome, _ result: CallResult, _ bytes: (Blob) throws -> [Bytes]
-  ) throws -> [(CallCounter, Hash256)] {
+    _ job: Job, _ outcome: JobOutcome, _ result: CallResult, _ parts: PartSource
+  ) throws -> [Printed] {
     model.ended(outcome, at: elapsed)
-    let output = Output(
-      job: job, outcome: outcome, result: result, stdout: try bytes(result.stdout),
-      stderr: try bytes(result.stderr))
-    return try print(assembler.finished(job.number, output))
+    let output = Output(job: job, outcome: outcome, result: result)
+    return try print(assembler.finished(job.number, output), parts)
   }
 
   /// A job without output; `outcome` nil if an earlier run printed it.
   mutating func skipped(
-    _ number: Int, _ outcome: JobOutcome?
-  ) throws -> [(CallCounter, Hash256)] {
+    _ number: Int, _ outcome: JobOutcome?, _ parts: PartSource
+  ) throws -> [Printed] {
     model.ended(outcome ?? .exited(0), at: elapsed)
-    return try print(assembler.skipped(number))
+    return try print(assembler.skipped(number), parts)
   }
 
   mutating func finish() {
@@ -88,50 +99,120 @@ struct MapPrinter {
   }
 
   private mutating func print(
-    _ ready: [(number: Int, output: Output)]
-  ) throws -> [(CallCounter, Hash256)] {
+    _ ready: [(number: Int, output: Output)], _ parts: PartSource
+  ) throws -> [Printed] {
     if !ready.isEmpty { try? err.write(painter.clear()) }
-    var done: [(CallCounter, Hash256)] = []
+    var done: [Printed] = []
     for (number, output) in ready {
-      try write(output)
-      done.append((CallCounter(UInt64(number)), output.result.hash))
+      let isSpoiled = try !bringFiles(output, parts)
+      try write(output, parts)
+      done.append(
+        Printed(
+          call: CallCounter(UInt64(number)), result: output.result.hash, isSpoiled: isSpoiled,
+          hadFailed: output.outcome.hasFailed))
     }
     return done
   }
 
-  private func write(_ output: Output) throws {
+  // MARK: one job
+
+  /// Files first: who reads that a job is done finds them. False if they are no proper tree.
+  private func bringFiles(_ output: Output, _ parts: PartSource) throws -> Bool {
+    guard outputs.areWanted else { return true }
+    do {
+      let missing = try outputs.bring(output.job, output.result.files, parts)
+      if output.outcome == .exited(0) {
+        for pattern in missing {
+          complain("job \(output.job.number) left no file '\(pattern)' (--out)")
+        }
+      }
+    } catch let failure as MapOutputs.Failure {
+      guard case .spoiled = failure else { throw failure }
+      complain("job \(output.job.number): \(failure)")
+      return false
+    }
+    return true
+  }
+
+  private func write(_ output: Output, _ parts: PartSource) throws {
     if options.showsCommands { try out.write(template.commandLine(output.job) + [10]) }
-    if let results = options.results { try save(output, try results.files(output.job)) }
+    let files = try options.results.map { try ResultsWriter(try $0.files(output.job)) }
     let tag = options.tag.map { $0.expand(output.job) }
+    var received = 0
     var outTagger = LineTagger(tag: tag)
-    for chunk in output.stdout { try out.write(outTagger.tagged(chunk)) }
+    try parts(output.result.stdout) { part in
+      received += part.count
+      try files?.stdout.write(part)
+      try out.write(outTagger.tagged(part))
+    }
     var errTagger = LineTagger(tag: tag)
-    for chunk in output.stderr { try err.write(errTagger.tagged(chunk)) }
-    let received =
-      output.stdout.reduce(0) { $0 + $1.count } + output.stderr.reduce(0) { $0 + $1.count }
+    try parts(output.result.stderr) { part in
+      received += part.count
+      try files?.stderr.write(part)
+      try err.write(errTagger.tagged(part))
+    }
+    try files?.finish(output.job.number)
+    tellTrouble(output)
     try joblog?.write(
       JobLog.line(
         JobLog.Entry(
           number: output.job.number, host: output.result.host, started: output.result.started,
-          runtime: output.result.duration, bytesSent: 0, bytesReceived: UInt64(received),
-          outcome: output.outcome, command: template.commandLine(output.job))))
+          runtime: output.result.duration, bytesSent: 0,
+          bytesReceived: UInt64(received) + output.result.files.size, outcome: output.outcome,
+          command: template.commandLine(output.job))))
   }
 
-  /// Each file appears whole or not at all: written beside its place and renamed.
-  private func save(_ output: Output, _ files: ResultsLayout.Files) throws {
-    let contents = [
-      (files.stdout, output.stdout), (files.stderr, output.stderr),
-      (files.seq, [Bytes(String(output.job.number).utf8)]),
-    ]
-    for (path, chunks) in contents {
-      try FileSink.createFolders(above: path)
-      let temporary = path + Array(".part".utf8)
-      let file = try FileSink(creating: temporary)
-      for chunk in chunks { try file.write(chunk) }
-      let code = temporary.withPath { from in path.withPath { to in rename(from, to) } }
+  /// What neither the command's output nor its exit status says.
+  private func tellTrouble(_ output: Output) {
+    if case .signalled(let signal) = output.outcome {
+      let name = strsignal(Int32(signal)).map { String(cString: $0) } ?? "unknown"
+      complain("job \(output.job.number) was ended by signal \(signal) (\(name))")
+    }
+    let left = output.result.leftovers
+    if left > 0 {
+      complain(
+        "job \(output.job.number) left \(left) process\(left == 1 ? "" : "es") behind: "
+          + "\(left == 1 ? "it was" : "they were") killed")
+    }
+  }
+}
+
+/// The files of `--results` for one job. Each appears whole or not at all: written beside its place
+/// and renamed.
+private struct ResultsWriter {
+  let stdout: FileSink
+  let stderr: FileSink
+  private let files: ResultsLayout.Files
+
+  init(_ files: ResultsLayout.Files) throws {
+    self.files = files
+    stdout = try Self.create(files.stdout)
+    stderr = try Self.create(files.stderr)
+  }
+
+  func finish(_ number: Int) throws {
+    try Self.create(files.seq).write(Bytes(String(number).utf8))
+    for path in [files.stdout, files.stderr, files.seq] {
+      let code = Self.part(path).withPath { from in path.withPath { to in rename(from, to) } }
       guard code == 0 else {
-        throw FileSink.Failure.failed(path: text(path), reason: errnoText(errno))
+        throw FileSink.Failure.failed(path: text(path), reason: reason(errno))
       }
+    }
+  }
+
+  private static func part(_ path: Bytes) -> Bytes { path + Array(".part".utf8) }
+
+  private static func create(_ path: Bytes) throws -> FileSink {
+    try FileSink.createFolders(above: path)
+    return try FileSink(creating: part(path))
+  }
+}
+
+extension Blob {
+  fileprivate var size: UInt64 {
+    switch self {
+    case .inline(let bytes): UInt64(bytes.count)
+    case .archive(_, let size): size
     }
   }
 }

@@ -41,15 +41,17 @@ final class MapRun {
     self.interrupts = interrupts
     template = try CommandTemplate(words: options.command, isQuoted: options.isQuoted)
     jobs = try JobSequence(options.sources, options: options.sequence)
-    session = try MapSession(options)
+    session = try MapSession(options) { interrupts.signal != nil }
     window = max(1000, session.slots * 8)
     halt = HaltWatch(options.halt)
-    printer = try MapPrinter(options, template)
+    printer = try MapPrinter(
+      options, template, MapOutputs(options, mark: session.mark))
   }
 
   private func work() throws -> UInt8 {
     let queue = session.queue
     interrupts.onSignal { queue.wake() }
+    try session.checkInputs()
     let node = try session.start()
     self.node = node
     if !session.isNameless { witness = SessionWitness(in: session.directory) }
@@ -60,7 +62,9 @@ final class MapRun {
       try submit(to: node)
       printer.draw(running: waiting.count, isComplete: isExhausted)
       let deadline = Signal.now() + 200_000_000
-      for event in session.queue.take(until: deadline) { try handle(event, node) }
+      do {
+        for event in session.queue.take(until: deadline) { try handle(event, node) }
+      } catch  where interrupts.signal != nil { return interrupted() }
       if interrupts.signal != nil { return interrupted() }
     }
     printer.finish()
@@ -73,7 +77,7 @@ final class MapRun {
   private func submit(to node: NodeShell) throws {
     while mayStart, let job = nextJob, waiting.count < window, printer.mayStart(job.number) {
       let counter = CallCounter(UInt64(job.number))
-      let spec = try session.spec(template.words(job), options, node)
+      let spec = try session.spec(job, template.words(job), options, node)
       try witness?.check(spec)
       waiting[counter] = job
       node.tell(
@@ -135,19 +139,31 @@ final class MapRun {
     guard let job = waiting.removeValue(forKey: counter) else { return }
     let outcome: JobOutcome =
       result.signal != 0 ? .signalled(result.signal) : .exited(result.exitStatus)
-    let done = try printer.finished(job, outcome, result) { try session.bytes($0, node) }
-    for (counter, hash) in done { node.tell(.collect(counter, result: hash)) }
+    try collect(try printer.finished(job, outcome, result, parts(node)), node)
     try count(outcome, node)
   }
 
   private func exhaust(_ counter: CallCounter, _ failed: Failed, _ node: NodeShell) throws {
     guard let job = waiting.removeValue(forKey: counter) else { return }
-    complain("job \(job.number) failed for good: \(failed.detail) (\(failed.reason))")
-    for (counter, hash) in try printer.skipped(job.number, .notFinished) {
-      node.tell(.collect(counter, result: hash))
-    }
+    let reason = failed.reason == .unknown ? "" : " (\(failed.reason))"
+    complain("job \(job.number) failed for good: \(failed.detail)\(reason)")
+    try collect(try printer.skipped(job.number, .notFinished, parts(node)), node)
     node.tell(.release([counter...counter]))
     try count(.notFinished, node)
+  }
+
+  private func parts(_ node: NodeShell) -> PartSource {
+    { [session] blob, body in try session.forEachPart(of: blob, node, body) }
+  }
+
+  private func collect(_ printed: [MapPrinter.Printed], _ node: NodeShell) throws {
+    for job in printed {
+      if !job.isSpoiled {
+        node.tell(.collect(job.call, result: job.result))
+      } else if !job.hadFailed {
+        try count(.notFinished, node)
+      }
+    }
   }
 
   /// Calls whose results an earlier run has printed.
@@ -155,9 +171,7 @@ final class MapRun {
     guard let node else { return }
     for counter in waiting.keys.filter({ range.contains($0) }).sorted() {
       guard let job = waiting.removeValue(forKey: counter) else { continue }
-      for (counter, hash) in try printer.skipped(job.number, nil) {
-        node.tell(.collect(counter, result: hash))
-      }
+      try collect(try printer.skipped(job.number, nil, parts(node)), node)
     }
   }
 

@@ -22,13 +22,17 @@ final class MapSession {
   private let coordinators: [String]
   let directory: String
   private let id: SessionName
+  private let inputs: MapInputs
+  private let download: ArchiveDownload
 
-  init(_ options: MapOptions) throws {
+  init(_ options: MapOptions, isStopped: @escaping () -> Bool) throws {
     grid = try GridSettings(flags: options.settings)
     coordinators = try grid.coordinators()
     isEmbedded = coordinators.isEmpty
     var generator = SystemRandomNumberGenerator()
     isNameless = options.session == nil
+    inputs = MapInputs(options)
+    download = ArchiveDownload(from: coordinators, isStopped: isStopped)
     name =
       options.session ?? "run-" + String(ID128.random(using: &generator).description.prefix(12))
     let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -41,10 +45,6 @@ final class MapSession {
     } else {
       directory = StateDirectory.session(
         try StateDirectory.root(grid.environment), user: grid.user, session: name)
-    }
-    if !isEmbedded, !options.inputs.isEmpty || !options.outputs.isEmpty {
-      throw CommandError(
-        .usage, "--in and --out need an embedded run: this version carries no file trees")
     }
   }
 
@@ -84,8 +84,16 @@ final class MapSession {
     return String(cString: path)
   }
 
-  /// What is run for one job. On a grid a local executable travels along.
-  func spec(_ words: [Bytes], _ options: MapOptions, _ node: NodeShell) throws -> CallSpec {
+  /// What files are brought by is told apart from others' in the same folder.
+  var mark: String { String("\(id.session)".prefix(8)) }
+
+  /// Refuses to begin if it can be seen that an input is missing.
+  func checkInputs() throws { try inputs.checkAhead() }
+
+  /// What is run for one job. On a grid a local executable and the input files travel along.
+  func spec(_ job: Job, _ words: [Bytes], _ options: MapOptions, _ node: NodeShell) throws
+    -> CallSpec
+  {
     var spec = CallSpec()
     spec.service = "exec"
     spec.arguments = words
@@ -97,10 +105,15 @@ final class MapSession {
       let value = variable.value ?? grid.environment[variable.name] ?? ""
       spec.environment.append(EnvironmentVariable(name: variable.name, value: value))
     }
-    if !isEmbedded, let program = words.first, program.contains(UInt8(ascii: "/")),
-      program != Array("/bin/sh".utf8)
-    {
-      spec.executable = try executable(program, node)
+    if isEmbedded {
+      // Tasks run where the files are.
+      try inputs.check(job)
+      return spec
+    }
+    spec.input = try inputs.pack(job, into: node.archives)
+    spec.collectsFiles = !options.outputs.isEmpty
+    if let program = words.first, let archive = try executable(program, node) {
+      spec.executable = archive
       spec.arguments[0] =
         program.split(separator: UInt8(ascii: "/")).last.map(Bytes.init) ?? program
     }
@@ -109,8 +122,17 @@ final class MapSession {
 
   private var executables: [Bytes: ArchiveID] = [:]
 
-  private func executable(_ program: Bytes, _ node: NodeShell) throws -> ArchiveID {
+  /// A program that is named by a path here. What isn't here may be there: an absolute path is then
+  /// the servers'.
+  private func executable(_ program: Bytes, _ node: NodeShell) throws -> ArchiveID? {
+    let slash = UInt8(ascii: "/")
+    guard program.contains(slash), program != Array("/bin/sh".utf8) else { return nil }
     if let known = executables[program] { return known }
+    if program.first == slash, program.withPath({ access($0, F_OK) }) != 0 { return nil }
+    guard program.withPath({ access($0, X_OK) }) == 0 else {
+      throw CommandError(
+        .noInput, "the program can't be sent along: \(text(program)): \(reason(errno))")
+    }
     let manifest: ArchiveManifest
     do { manifest = try FileArchive.store(text(program), in: node.archives) } catch {
       throw CommandError(.noInput, "the program can't be sent along: \(error)")
@@ -120,17 +142,13 @@ final class MapSession {
     return manifest.id
   }
 
-  /// The bytes of an output, from the record or from the archives.
-  func bytes(_ blob: Blob, _ node: NodeShell) throws -> [Bytes] {
-    switch blob {
-    case .inline(let bytes): return [bytes]
-    case .archive(let id, let size):
-      if node.archives.isComplete(id) {
-        guard let manifest = node.archives.manifest(of: id) else { return [] }
-        return try (0..<UInt64(manifest.chunks.count)).map { try node.archives.chunk($0, of: id) }
-      }
-      return try ArchiveDownload.chunks(of: id, size: size, from: coordinators)
+  /// The bytes of an output part by part: from the record, from this node's archives or from a
+  /// coordinator's.
+  func forEachPart(of blob: Blob, _ node: NodeShell, _ body: (Bytes) throws -> Void) throws {
+    guard case .archive(let id, let size) = blob, !node.archives.isComplete(id) else {
+      return try node.archives.forEachPart(of: blob, body)
     }
+    try download.forEachChunk(of: id, size: size, body)
   }
 
   deinit {
