@@ -121,7 +121,10 @@ final class ResultsRun {
     switch blob {
     case .inline(let bytes): try body(bytes)
     case .archive(let id, let size):
-      try ArchiveDownload.forEachChunk(of: id, size: size, from: node.coordinators, body)
+      let interrupts = interrupts
+      let download = ArchiveDownload(
+        from: node.coordinators, isStopped: { interrupts.signal != nil })
+      try download.forEachChunk(of: id, size: size, body)
     }
   }
 
