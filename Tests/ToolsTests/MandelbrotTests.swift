@@ -37,8 +37,8 @@ struct MandelbrotTests {
     _ = try outputOf("/bin/bash", [Self.folder + "/build.sh", scratch.path])
     let tile = try outputOf(scratch.path + "/tile", [viewFile, "0"])
     let expected =
-      "6d37047139046533043f20026f3804733a059d4f0689450572"
-      + "3904753b057c3f05442203743a05783c058643055d2f04"
+      "6d37047139046533043f20026f3804733a059d4f06894505"
+      + "723904753b057c3f05442203743a05783c058643055d2f04"
     #expect(tile.starts(with: Data("P6\n4 4\n255\n".utf8)))
     #expect(tile.suffix(48).map { hex($0) }.joined() == expected)
 
