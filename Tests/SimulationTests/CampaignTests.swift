@@ -21,6 +21,7 @@ import Testing
 
   @Test func nothingIsLostInAnyStorm() {
     var campaign = Campaign()
+    if getenv("RPCV_SEEDS") != nil { campaign.onSeed = { print("seed \($0)") } }
     campaign.run(Self.seeds, limit: 5)
     print("\(campaign.hashes.count) seeds, \(campaign.time) virtual, \(campaign.steps) steps")
     print(campaign.statistics)

@@ -103,7 +103,7 @@ public struct Drainer: Sendable {
   }
 
   private func isDurable(_ log: Log, _ until: LogSequence, _ step: inout DrainStep) -> Bool {
-    if log.durable >= until { return true }
+    if log.durable >= until || log.hasBug(.undurableCoversCount) { return true }
     step.waitsFor = until
     return false
   }

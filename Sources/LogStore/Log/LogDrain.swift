@@ -113,12 +113,11 @@ extension Log {
       guard drained.uncovered.isEmpty else { return .uncoveredRecords(drained.uncovered.count) }
       guard copy.end.end == drained.end.end else { return .changedSinceExamined }
       for cover in drained.coveredBy where state[cover] == nil { return .coverGone(cover) }
-      guard state.durable >= drained.asOf || hasBug(.undurableCoversCount) else {
-        return .notDurable
-      }
+      let through = hasBug(.undurableCoversCount) ? state.sequence : state.durable
+      guard through >= drained.asOf else { return .notDurable }
       let isEmptyOwn = drained.segment.node == node && copy.end.records == .zero
       let isRetired = state.retirements.isDurablyRetired(
-        drained.segment, through: state.durable)
+        drained.segment, through: through)
       return isRetired || isEmptyOwn ? nil : .notRetired
     }
   }

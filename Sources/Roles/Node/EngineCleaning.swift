@@ -33,6 +33,11 @@ struct LogCleaning: Sendable {
   var waitsFor: LogSequence?
   /// The trouble that was last told, so that it is told once.
   var complaint: String?
+
+  /// What it waits for (a commit that takes long) has not come: it is not due again and again.
+  mutating func postpone(after now: Instant) {
+    if dueAt <= now { dueAt = now + NodeEngine.cleaningPeriod }
+  }
 }
 
 extension NodeEngine {
@@ -52,6 +57,8 @@ extension NodeEngine {
   mutating func clean() {
     if isDue(cleaning.facts, facts) {
       cleaning.facts = step(cleaning.facts, facts, isDead: isDeadForEver)
+    } else {
+      cleaning.facts.postpone(after: now)
     }
     if isDue(cleaning.archives, archives.log) {
       archives.unpin(olderThan: settings.orphanAge.wholeNanoseconds, at: now.nanoseconds)
@@ -66,6 +73,8 @@ extension NodeEngine {
           return known.contains(id)
         }
       }
+    } else {
+      cleaning.archives.postpone(after: now)
     }
     wakes[.cleaning] = min(cleaning.facts.dueAt, cleaning.archives.dueAt)
   }

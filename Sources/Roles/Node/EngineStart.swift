@@ -80,7 +80,8 @@ extension NodeEngine {
         .replicator(
           .started(
             Replicator.Start(
-              vector: lastVector, retired: retiredSegments, floors: ownerFloors,
+              vector: lastVector, opened: [facts.openSegment, archives.log.openSegment],
+              retired: retiredSegments, floors: ownerFloors,
               members: coordinators.filter { $0 != NodeSettings.localAddress },
               removed: ledger.removedNodes))))
     }

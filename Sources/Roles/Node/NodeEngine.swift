@@ -167,6 +167,11 @@ public struct NodeEngine: Sendable {
 
   // MARK: time
 
+  /// Which roles want to be woken by then, for a simulator that looks for what never rests.
+  package func wakers(by instant: Instant) -> [String] {
+    Role.allCases.filter { role in wakes[role].map { $0 <= instant } ?? false }.map { "\($0)" }
+  }
+
   private mutating func tick() {
     for role in Role.allCases {
       guard let due = wakes[role], due <= now else { continue }

@@ -11,17 +11,25 @@ extension Replicator {
     emit(.identityConflict(found))
   }
 
+  /// Our open segment, or the one that this start opened and has not written to yet.
+  func newestOwn(_ log: LogKind) -> SegmentName? {
+    let held = vector.newest(of: LogOwner(node: local.node, log: log))?.name
+    let opened = opened.first { $0.log == log }
+    guard let held, let opened else { return held ?? opened }
+    return held.serial < opened.serial ? opened : held
+  }
+
   /// A peer's word on a segment of ours. False if it can't be.
   mutating func examineOwn(_ their: SegmentEnd) -> Bool {
-    guard let newest = vector.newest(of: their.name.owner) else { return true }
+    guard let newest = newestOwn(their.name.log) else { return true }
     guard let ours = vector.end(of: their.name) else {
-      if their.name.serial < newest.name.serial || retirements.contains(their.name) {
+      if their.name.serial < newest.serial || retirements.contains(their.name) {
         return true
       }
       raise(.unknownSegment(their.name))
       return false
     }
-    if their.name == newest.name && their.end > ours.end {
+    if their.name == newest && their.end > ours.end {
       raise(.bytesBeyondEnd(their.name, theirs: their.end, ours: ours.end))
       return false
     }
@@ -33,8 +41,8 @@ extension Replicator {
   }
 
   mutating func examineFloor(_ owner: LogOwner, _ floor: Serial) {
-    guard owner.node == local.node, let newest = vector.newest(of: owner) else { return }
-    if floor > newest.name.serial.next { raise(.floorAhead(owner, floor: floor)) }
+    guard owner.node == local.node, let newest = newestOwn(owner.log) else { return }
+    if floor > newest.serial.next { raise(.floorAhead(owner, floor: floor)) }
   }
 
   /// Two intact histories under one name: both stay where they are.
@@ -87,7 +95,7 @@ extension Replicator {
   }
 
   private mutating func sealIfOpen(_ name: SegmentName) {
-    guard name.node == local.node, vector.newest(of: name.owner)?.name == name,
+    guard name.node == local.node, newestOwn(name.log) == name,
       sealed.insert(name).inserted
     else { return }
     emit(.sealOpenSegment(name.log))

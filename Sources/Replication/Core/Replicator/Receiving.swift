@@ -18,7 +18,7 @@ extension Replicator {
       return
     }
     if name.node == local.node && vector.end(of: name) == nil,
-      let newest = vector.newest(of: name.owner), name.serial >= newest.name.serial
+      let newest = newestOwn(name.log), name.serial >= newest.serial
     {
       raise(.unknownSegment(name))
       emit(.reply(token, .ship(ShipResponse(.refused("the owner never opened \(name)")))))

@@ -48,6 +48,7 @@ public struct Replicator: Sendable {
   /// For people, of the routes asked; an answer clears it.
   var lastFailures: [String: String] = [:]
   var conflict: IdentityConflict?
+  var opened: [SegmentName] = []
   var sealed: Set<SegmentName> = []
   var appended: Set<SegmentName> = []
   var rotation = ""
@@ -125,6 +126,7 @@ public struct Replicator: Sendable {
     guard !hasStarted else { return }
     hasStarted = true
     for end in start.vector { vector.set(end) }
+    opened = start.opened
     for segment in start.retired { learnedRetired(segment) }
     for floor in start.floors { learnedFloor(floor) }
     for node in start.removed { _ = membership.remove(node) }

@@ -76,6 +76,9 @@ extension Replicator {
   /// What the node holds and knows when it starts, after recovery and with its new segments open.
   public struct Start: Sendable {
     public var vector: [SegmentEnd]
+    /// The segments that this start opened. A vector tells of them only once their header is
+    /// durable; until then the newest in it is an older one, of which others may hold more.
+    public var opened: [SegmentName]
     public var retired: [RetiredSegment]
     public var floors: [OwnerFloor]
     /// Addresses from flags, environment, files.
@@ -83,10 +86,11 @@ extension Replicator {
     /// Nodes that a Removed fact names.
     public var removed: [NodeID]
     public init(
-      vector: [SegmentEnd], retired: [RetiredSegment] = [], floors: [OwnerFloor] = [],
-      members: [String], removed: [NodeID] = []
+      vector: [SegmentEnd], opened: [SegmentName] = [], retired: [RetiredSegment] = [],
+      floors: [OwnerFloor] = [], members: [String], removed: [NodeID] = []
     ) {
       self.vector = vector
+      self.opened = opened
       self.retired = retired
       self.floors = floors
       self.members = members

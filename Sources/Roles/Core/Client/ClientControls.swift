@@ -83,7 +83,14 @@ extension Client {
 
   mutating func endSession(at now: Instant) {
     isEnding = true
-    release([CallCounter(1)...CallCounter.greatest], at: now)
+    let all = CallCounter(1)...CallCounter.greatest
+    release([all], at: now)
+    // Another run ended the session and only the coordinators know: this log says it too, so that
+    // its end can become safe here.
+    if pendingRelease.isEmpty, !releases.isLive(all) {
+      pendingRelease.insert(all)
+      pendingReleaseSince = now
+    }
   }
 
   /// Appends one Released for all that gathered, when the next exchange can take it or it waited

@@ -51,6 +51,11 @@ struct ReleaseLedger: Sendable {
     }
   }
 
+  /// One live record of the own log says all of this.
+  func isLive(_ range: ClosedRange<CallCounter>) -> Bool {
+    live.contains { $0.ranges.covers(range) }
+  }
+
   /// What the next record says, to add `new` to what is released.
   func nextRecord(adding new: CounterRanges, to released: CounterRanges) -> CounterRanges {
     var union = released

@@ -153,7 +153,9 @@ extension Coordinator {
       return
     }
     let watermark = entry.released.range(containing: CallCounter(1))?.upperBound ?? .zero
-    if run.from != watermark.next { run.restart(from: watermark.next) }
+    // An ended session is released to the last counter there is.
+    let first = watermark < .greatest ? watermark.next : watermark
+    if run.from != first { run.restart(from: first) }
     let accepted = response.acceptedThrough
     while run.through < accepted {
       let call = CallName(session: session, counter: run.through.next)

@@ -9,13 +9,15 @@ extension World {
   /// Called around each step in which a node may clean.
   func watchDeletions(_ node: Int, before: Bool) {
     guard let engine = nodes[node].engine, violation == nil else { return }
-    let names = Set(engine.facts.vector().map(\.name))
+    let held = engine.facts.vector()
     if before {
       noteSegments(of: node)
-      heldBefore = names
+      heldBefore = [:]
+      for end in held { heldBefore[end.name] = Int(end.end.value) }
       return
     }
-    let gone = heldBefore.subtracting(names).sorted()
+    let left = Set(held.map(\.name))
+    let gone = heldBefore.keys.filter { !left.contains($0) }.sorted()
     guard !gone.isEmpty else { return }
     say("\(nodes[node].name) deletes \(gone.map(\.description).joined(separator: " "))")
     for name in gone {
@@ -26,9 +28,14 @@ extension World {
   }
 
   private func checkDeletion(of name: SegmentName, _ node: Int, _ log: Log) {
-    guard let bytes = segments.bytes[name], violation == nil else { return }
+    // Its copy may have been shorter than others'.
+    guard let bytes = segments.bytes[name], let end = heldBefore[name], violation == nil else {
+      return
+    }
     let records: [Record]
-    do throws(LogError) { records = try Self.records(of: name, bytes, log) } catch {
+    do throws(LogError) {
+      records = try Self.records(of: name, Array(bytes.prefix(end)), log)
+    } catch {
       return violate("I4", "the deleted \(name) could not be read: \(error)")
     }
     let facts = certainFacts(of: node)
@@ -37,19 +44,34 @@ extension World {
     let ledger = nodes[node].role == .coordinator ? Self.fold(facts) : nil
     for record in lacking {
       if record.kind.isLogStores {
-        guard case .retired(let other)? = Retirement(record), log.retirements.isRetired(other) == nil
+        guard case .retired(let other)? = Retirement(record),
+          log.retirements.isRetired(other) == nil
         else { continue }
-        return violate("I4", "\(nodes[node].name) deleted \(name) and forgot that \(other) is retired")
+        return violate(
+          "I4", "\(nodes[node].name) deleted \(name) and forgot that \(other) is retired")
       }
       // What servers and clients may forget depends on what they were told: see I1.
       guard let ledger else { continue }
       let isDead = record.payload.withUnsafeBytes { ledger.isDeadForEver(record.kind, $0) }
       if !isDead {
         return violate(
-          "I4", "\(nodes[node].name) deleted \(name) with the \(describe(record)), which is alive"
-            + " and has no durable cover there")
+          "I4",
+          "\(nodes[node].name) deleted \(name) with the \(describe(record)), which is alive"
+            + " and has no durable cover there\(covers(of: record, log))")
       }
     }
+  }
+
+  /// Where the log itself sees the record, for people.
+  private func covers(of record: Record, _ log: Log) -> String {
+    var words: [String] = []
+    for end in log.vector() {
+      try? log.forEachRecord(in: end.name) { position, kind, payload in
+        guard kind == record.kind, payload.elementsEqual(record.payload) else { return }
+        words.append("\(position) of \(end.records), durable to \(end.durableRecords)")
+      }
+    }
+    return words.isEmpty ? "" : "; the log has it at " + words.joined(separator: ", ")
   }
 
   /// The records of a segment, from its bytes.

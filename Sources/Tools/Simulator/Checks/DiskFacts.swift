@@ -81,8 +81,10 @@ struct DiskFacts {
   }
 
   /// Whether the record is here, or what makes it needless.
-  func has(_ record: Record) -> Bool {
-    if records.contains(record) { return true }
+  func has(_ record: Record) -> Bool { records.contains(record) || makesNeedless(record) }
+
+  /// Whether another record is here under which this one need not be kept.
+  func makesNeedless(_ record: Record) -> Bool {
     guard let fact = try? Fact.decode(record) else { return false }
     switch fact {
     case .submitted(let value):
@@ -105,8 +107,8 @@ struct DiskFacts {
   private func hasEnd(of task: TaskName, _ call: CallName, as kind: RecordKind) -> Bool {
     if isReleased(call) { return true }
     let kinds = tasks[task] ?? []
-    if kinds.contains(.lost) || kinds.contains(.finished) { return true }
+    if kinds.contains(.lost) { return true }
     guard kind == .failed else { return false }
-    return kinds.contains(.failed) || held[call]?.cancelled ?? false
+    return kinds.contains(.finished) || held[call]?.cancelled ?? false
   }
 }

@@ -131,7 +131,8 @@ extension World {
       let facts = certainFacts(of: node)
       if let gap = facts.firstGap(in: session, through: response.acceptedThrough) {
         violate(
-          "I7", "\(nodes[node].name) accepts through \(response.acceptedThrough), but a power cut"
+          "I7",
+          "\(nodes[node].name) accepts through \(response.acceptedThrough), but a power cut"
             + " may take \(gap)")
       }
     }
@@ -170,9 +171,11 @@ extension World {
       default: break
       }
     }
-    if isCancelled, !programs.contains(where: { program in
-      program.session == call.session && program.collected[Int(call.counter.value)] != nil
-    }) {
+    if isCancelled,
+      !programs.contains(where: { program in
+        program.session == call.session && program.collected[Int(call.counter.value)] != nil
+      })
+    {
       violate("I5", "\(nodes[node].name) hands out \(call.counter), which was cancelled")
     }
   }
@@ -188,7 +191,9 @@ extension World {
   private var copiesWanted: Int { min(2, scenario.coordinators) }
 
   private func checkSafe(_ record: Record, by node: Int) {
-    guard truth.lostCoordinators == 0, violation == nil else { return }
+    guard truth.lostCoordinators == 0, violation == nil,
+      !certainFacts(of: node).makesNeedless(record)
+    else { return }
     if copies({ $0.has(record) }) < copiesWanted {
       violate("I7", "\(nodes[node].name) tells as safe what only it holds: \(describe(record))")
     }

@@ -2,13 +2,16 @@ import RolesCore
 
 // Many scenarios, one after the other, until one finds a violation.
 
-public struct Campaign: Sendable {
+public struct Campaign {
   public private(set) var statistics = Statistics()
   public private(set) var steps = 0
   /// Virtual.
   public private(set) var time = Duration.zero
   public private(set) var hashes: [UInt64] = []
   public private(set) var findings: [(seed: UInt64, outcome: Outcome)] = []
+
+  /// For a person who waits.
+  public var onSeed: ((UInt64) -> Void)?
 
   public init() {}
 
@@ -19,6 +22,7 @@ public struct Campaign: Sendable {
     for seed in seeds {
       var scenario = Scenario.campaign(seed: seed)
       change(&scenario)
+      onSeed?(seed)
       let outcome = World(scenario).run()
       hashes.append(outcome.hash)
       statistics += outcome.statistics

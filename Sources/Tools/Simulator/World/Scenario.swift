@@ -17,6 +17,8 @@ public struct Scenario: Sendable {
   public var patience = Duration.seconds(300)
   public var faults = FaultRates.none
   package var bugs = SimulatedBugs()
+  /// More happens only if somebody talks in circles.
+  public var eventLimit = 500_000
   /// Lines of the trace that are kept.
   public var traceLines = 400
 

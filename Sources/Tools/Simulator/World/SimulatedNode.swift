@@ -29,6 +29,8 @@ struct SimulatedNode {
   var identity: NodeID?
   var directory: NodeDirectory?
   var wakeAt: Instant?
+  /// Wakes without a pause.
+  var restlessWakes = 0
   /// The machine is up, so that a dead process refuses connections instead of being silent.
   var isPowered = true
   /// It never comes back.

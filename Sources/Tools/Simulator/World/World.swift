@@ -24,8 +24,8 @@ public final class World {
   /// The last that was read of each disk.
   var certain: [Int: CertainFacts] = [:]
   var toldSafe: [SessionName: CallCounter] = [:]
-  /// Segments that the acting node held before its step.
-  var heldBefore: Set<SegmentName> = []
+  /// How far the acting node held which segments before its step.
+  var heldBefore: [SegmentName: Int] = [:]
   var trace: Trace
   var statistics = Statistics()
   var violation: Violation?
@@ -33,6 +33,7 @@ public final class World {
   /// What tasks were told to do.
   var specs: [TaskName: Submitted] = [:]
   var nextNumber = 1
+  var events = 0
 
   enum Happening {
     case wake(Int, life: Int)
@@ -118,6 +119,10 @@ public final class World {
     while violation == nil, let due = queue.next, due <= end, !isEnough() {
       guard let (due, happening) = queue.popFirst() else { return }
       now = max(now, due)
+      events += 1
+      if events > scenario.eventLimit {
+        return violate("I9", "\(events) events in \(now): somebody never rests")
+      }
       perform(happening)
     }
     if violation == nil, !isEnough() { now = max(now, end) }
@@ -157,9 +162,22 @@ public final class World {
     carryOut(outputs, of: node)
   }
 
+  /// A node that asks to be woken at once again and again keeps a processor busy for nothing.
+  private func checkRest(_ node: Int) {
+    guard let due = nodes[node].wakeAt, due <= now else {
+      nodes[node].restlessWakes = 0
+      return
+    }
+    nodes[node].restlessWakes += 1
+    guard nodes[node].restlessWakes > 2_000 else { return }
+    let who = nodes[node].engine?.wakers(by: now) ?? []
+    violate("I9", "\(nodes[node].name) never rests: \(who.joined(separator: ", ")) want to go on")
+  }
+
   func wake(_ node: Int, _ life: Int) {
     guard nodes[node].life == life, let due = nodes[node].wakeAt, due <= now else { return }
     nodes[node].wakeAt = nil
     feed(node, .tick)
+    checkRest(node)
   }
 }
