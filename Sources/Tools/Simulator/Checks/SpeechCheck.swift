@@ -137,6 +137,7 @@ extension World {
       }
     }
     if response.refusal == nil {
+      checkNoGap(request, by: node)
       for record in request.records where record.kind != .submitted {
         claim(record, by: node, "holds what it may lose")
         if response.controlsSafe { checkSafe(record, by: node) }
@@ -150,6 +151,20 @@ extension World {
         continue
       }
       checkHandedOut(finished.call, promised, by: node)
+    }
+  }
+
+  /// Submissions that were taken follow on what was known.
+  private func checkNoGap(_ request: ClientRequest, by node: Int) {
+    guard let last = request.records.last(where: { $0.kind == .submitted }),
+      case .submitted(let submitted)? = try? Fact.decode(last),
+      let entry = nodes[node].engine?.coordinator?.ledger.session(request.session)
+    else { return }
+    if submitted.call.counter > entry.knownThrough {
+      violate(
+        "I1",
+        "\(nodes[node].name) took the submission of \(submitted.call.counter), though it"
+          + " knows only through \(entry.knownThrough)")
     }
   }
 

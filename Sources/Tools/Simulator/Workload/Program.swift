@@ -27,6 +27,8 @@ struct Program {
   let strategy: LoggingStrategy
   let mode: SessionMode
   let calls: [Call]
+  /// Microseconds between two bursts of submits at most; slow programs live through the storm.
+  let pause: Int
 
   // Of this run.
   var run = 0
@@ -50,6 +52,7 @@ struct Program {
       user: UserID(.random(using: &dice)), session: SessionID(.random(using: &dice)))
     strategy = dice.pick(LoggingStrategy.allCases) ?? .blocking
     mode = dice.chance(0.5) ? .keep : .releaseOnCollection
+    pause = dice.pick([100_000, 1_000_000, 4_000_000]) ?? 1_000_000
     var calls: [Call] = []
     for index in 0..<dice.number(scenario.callsPerClient) {
       var spec = CallSpec()

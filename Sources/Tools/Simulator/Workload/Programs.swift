@@ -69,7 +69,7 @@ extension World {
     }
     guard programs[client].run == run else { return }
     if programs[client].submitted < programs[client].calls.count {
-      plan(.submit, of: client, in: dice.skewed(1_000...1_500_000))
+      plan(.submit, of: client, in: dice.span(1_000...programs[client].pause))
     }
   }
 
@@ -135,7 +135,7 @@ extension World {
     let program = programs[client]
     statistics.results += 1
     guard call.session == program.session, counter >= 1, counter <= program.submitted else {
-      return violate("I6", "client \(client) is given a result of \(call), which it never asked for")
+      return violate("I6", "client \(client) is given a result of \(call); it never asked")
     }
     let spec = program.calls[counter - 1].spec
     guard finished.digest == Digest.of(spec: spec) else {

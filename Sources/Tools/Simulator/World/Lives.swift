@@ -104,7 +104,8 @@ extension World {
       nodes[node].diskNumber = nodes.count + draw()
     }
     trace.add(UInt64(node), 77, now.nanoseconds)
-    say("\(nodes[node].name) dies: \(death)\(photo == nil ? "" : ", in the middle of an operation")")
+    let moment = photo == nil ? "" : ", in the middle of an operation"
+    say("\(nodes[node].name) dies: \(death)\(moment)")
     restartLater(node, in: dice.skewed(20_000...8_000_000))
   }
 

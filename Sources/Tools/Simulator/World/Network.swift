@@ -68,8 +68,9 @@ extension World {
     network.exchanges[id] = Network.Exchange(
       from: node, life: nodes[node].life, token: token, to: target, payload: payload)
     said(payload, by: node, to: target)
+    strayLater(id, payload)
     queue.add(.fail(id, "no answer in \(timeout)"), at: now + timeout)
-    queue.add(.forget(id), at: now + timeout + .seconds(10))
+    queue.add(.forget(id), at: now + timeout + .seconds(15))
     if dice.chance(network.rates.cutConnection) {
       queue.add(.fail(id, "connection cut"), at: now + dice.skewed(100...200_000))
     }
@@ -78,6 +79,15 @@ extension World {
     if dice.chance(network.rates.duplication) {
       queue.add(.arrive(id), at: now + delay + dice.skewed(10...500_000))
     }
+  }
+
+  /// A copy of a client's submissions turns up long after, when the coordinator may be another one.
+  private func strayLater(_ id: UInt64, _ payload: [UInt8]) {
+    guard network.rates.duplication > 0,
+      case .clientRequest(let request)? = try? Message(decoding: payload),
+      request.records.contains(where: { $0.kind == .submitted }), dice.chance(0.2)
+    else { return }
+    queue.add(.arrive(id), at: now + dice.span(1_000_000...14_000_000))
   }
 
   func abandon(_ node: Int, _ token: OutgoingToken) {
@@ -113,7 +123,9 @@ extension World {
     guard let exchange = network.exchanges[id] else { return }
     let target = exchange.to
     guard nodes[target].isRunning else {
-      guard !exchange.isOver, nodes[target].isPowered, travel(from: target, to: exchange.from) != nil else { return }
+      guard !exchange.isOver, nodes[target].isPowered,
+        travel(from: target, to: exchange.from) != nil
+      else { return }
       queue.add(.fail(id, "connection refused"), at: now + dice.skewed(100...2_000))
       return
     }
