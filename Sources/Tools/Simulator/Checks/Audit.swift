@@ -32,7 +32,8 @@ extension World {
     trace.add(known.fingerprint().a)
     if ledger.fingerprint() != known.fingerprint() {
       violate(
-        "I3", "\(nodes[node].name) folded \(facts.count) records to another state than their fold"
+        "I3",
+        "\(nodes[node].name) folded \(facts.count) records to another state than their fold"
           + " in another order\(difference(known, ledger))")
     }
   }

@@ -45,7 +45,8 @@ extension World {
         else { continue }
         guard new.count == count, segments.see(new, of: end.name, on: number, from: start) else {
           return violate(
-            "I2", "\(nodes[node].name) holds other bytes of \(end.name) than were seen before,"
+            "I2",
+            "\(nodes[node].name) holds other bytes of \(end.name) than were seen before,"
               + " between \(start) and \(end.end)")
         }
       }

@@ -67,7 +67,7 @@ struct Program {
       if dice.chance(0.1) {
         let bytes = (0..<dice.number(1...3_000)).map { _ in UInt8.random(using: &dice) }
         input = bytes
-        spec.input = Hash256.of(bytes)
+        spec.input = .archive(Hash256.of(bytes), size: UInt64(bytes.count))
       }
       calls.append(Call(spec: spec, input: input, isCancelled: dice.chance(0.05)))
     }

@@ -54,7 +54,8 @@ extension World {
       if spec.collectsFiles, let store = nodes[node].engine?.archives {
         statistics.archives += 1
         let bytes = (spec.arguments.last ?? []) + Array("files of the result".utf8)
-        result.files = try Self.keep(bytes, in: store, at: now)
+        result.files = .archive(
+          try Self.keep(bytes, in: store, at: now), size: UInt64(bytes.count))
       }
     } catch { return .failure(error) }
     result.hash = result.computedHash

@@ -48,7 +48,8 @@ public struct Trace {
     var state = UInt64(bytes.count)
     var at = 0
     while at + 8 <= bytes.count {
-      state = (state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+      state =
+        (state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
         &* 0x9e37_79b9_7f4a_7c15
       state ^= state >> 32
       at += 8
