@@ -159,6 +159,28 @@ import Testing
     #expect(h.log.count == 3)
   }
 
+  /// The sync that the answer waited for need not cover a release that came meanwhile.
+  @Test func aResultIsHeldThoughItsCallIsReleasedMeanwhile() {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    var server = FakeServer(1)
+    let task = h.pull(server.next(), wants: 1)[0]
+    h.syncsAlways = false
+    var request = ResultsRequest(server: server.id)
+    request.records = [CallSample.finished(task, "ok")]
+    let token = h.ask(request)
+    let arrived = h.sequence
+    _ = h.ask(.with([CallSample.released(1...1)]))
+    #expect(h.sequence > arrived)
+    #expect(h.results(token) == nil)
+    h.durable = arrived
+    h.send(.persisted(through: arrived))
+    #expect(h.results(token)?.held == [task.task])
+    #expect(h.results(token)?.safe == [])
+    h.sync()
+    #expect(h.answer(request)?.safe == [task.task])
+  }
+
   @Test func resultsAreSafeOnlyElsewhereToo() {
     var h = CoordinatorHarness(ring: Self.twoListed)
     h.submit(1...1)

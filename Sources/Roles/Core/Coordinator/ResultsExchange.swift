@@ -100,8 +100,10 @@ extension Coordinator {
       if case .held = standing {} else { archives = [] }
       let lacking = archives.filter { !isDurable($0) }
       for id in lacking { missing.insert(id) }
-      guard lacking.isEmpty, isDurable(evidence.sequence) else { continue }
+      guard lacking.isEmpty, isDurable(wait.needs) else { continue }
       response.held.append(task)
+      // A release may have come while the result waited for the disk, and not be there yet itself.
+      guard isDurable(evidence.sequence) else { continue }
       if isDead(record) || isSafe(evidence) && archives.allSatisfy({ isSafe($0) }) {
         response.safe.append(task)
       } else if settings.plantedBugs.contains(.heldIsSafe) {
