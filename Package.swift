@@ -14,6 +14,12 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "LogStore", targets: ["LogStore"]),
+    .library(
+      name: "Roles",
+      targets: [
+        "LogStore", "ReplicationCore", "ReplicationTransport", "RolesCore", "RolesNode",
+        "RolesShell",
+      ]),
     .executable(name: "rpcv", targets: ["rpcv"]),
     .executable(name: "rpcv-logdump", targets: ["rpcv-logdump"]),
   ],
@@ -120,7 +126,8 @@ let package = Package(
     .testTarget(
       name: "RolesTests",
       dependencies: [
-        "CSpawn", "LogStore", "ReplicationCore", "RolesCore", "RolesNode", "RolesShell",
+        "CSpawn", "LogStore", "ReplicationCore", "ReplicationTransport", "RolesCore", "RolesNode",
+        "RolesShell",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: strict),
