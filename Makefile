@@ -15,7 +15,9 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FILTER ?=
 
 RELEASE_DIR := .build-release
+BENCH_DIR := .build-bench
 RELEASE_FLAGS := -c release --static-swift-stdlib --scratch-path $(RELEASE_DIR) --jobs $(JOBS)
+BENCH_FLAGS := -c release --static-swift-stdlib --scratch-path $(BENCH_DIR) --jobs $(JOBS)
 # One test at a time: some measure time, and some load both cores.
 TEST_FLAGS := -c release -Xswiftc -enable-testing --disable-xctest --no-parallel --jobs $(JOBS)
 PROGRAMS := rpcv rpcv-logdump
@@ -37,11 +39,11 @@ test: setup ## all tests, in release with testability; FILTER=LogStoreTests for 
 	@swift test $(TEST_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
 
 lint: setup ## format (swift format lint --strict) and the rules in Tests/StyleTests
-	@swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 	@swift test $(TEST_FLAGS) --filter StyleTests
 
 format: ## rewrite the sources as `make lint` wants them
-	@swift format format --in-place --parallel --recursive Package.swift Sources Tests
+	@swift format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 install: build ## put the programs into PREFIX/bin
 	@install -d '$(DESTDIR)$(PREFIX)/bin'
@@ -55,7 +57,8 @@ uninstall: ## take them out again
 
 bench: build ## the measurements, beside their peers on this machine
 	@scripts/setup.sh bench
-	@scripts/bench.sh
+	@swift build --package-path Benchmarks $(BENCH_FLAGS)
+	@$(BENCH_DIR)/release/bench $(BENCH)
 
 demo: build ## a grid of processes renders a picture while parts of it are killed
 	@scripts/setup.sh demo
