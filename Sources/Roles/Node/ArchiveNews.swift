@@ -1,4 +1,5 @@
 import LogStore
+import ReplicationCore
 import RolesCore
 
 // What is told of archives as they become held, durable and safe: to the coordinator core for those
@@ -8,6 +9,8 @@ import RolesCore
 struct ArchiveNews: Sendable {
   /// What the coordinator was last told of each archive that it asked about.
   private(set) var watched: [ArchiveID: ArchiveState] = [:]
+  /// Since when the store has lacked them.
+  private var missingSince: [ArchiveID: Instant] = [:]
   /// Not yet safe, in order.
   private(set) var unsettled: [ArchiveID] = []
   /// Offers of complete archives that are not durable yet: request by archive.
@@ -25,7 +28,22 @@ struct ArchiveNews: Sendable {
 
   mutating func unwatch(_ id: ArchiveID) {
     guard watched.removeValue(forKey: id) != nil else { return }
+    missingSince[id] = nil
     unsettled.removeAll { $0 == id }
+  }
+
+  /// What is missing for so long counts as lost until it turns up: whoever could have it was asked
+  /// all the time.
+  mutating func judge(
+    _ id: ArchiveID, _ state: ArchiveState, at now: Instant, lostAfter: Duration
+  ) -> ArchiveState {
+    guard state == .missing else {
+      missingSince[id] = nil
+      return state
+    }
+    let since = missingSince[id] ?? now
+    missingSince[id] = since
+    return now - since >= lostAfter ? .lost : .missing
   }
 
   /// True if this is news.

@@ -204,7 +204,8 @@ extension NodeEngine {
   mutating func archivesAdvanced() {
     guard !archiveNews.isIdle else { return }
     for id in archiveNews.unsettled {
-      let state = state(of: id)
+      let state = archiveNews.judge(
+        id, state(of: id), at: now, lostAfter: settings.lostAfter)
       if archiveNews.tell(id, state) {
         if state >= .held {
           transfers.abandon(TransferKey(owner: .coordinator, archive: id, uploads: false))

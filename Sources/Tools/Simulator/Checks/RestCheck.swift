@@ -109,12 +109,34 @@ extension World {
       for node in living {
         let ledger = nodes[node].engine?.coordinator?.ledger
         let version = ledger?.entry(of: call)?.versions.first
-        let state = version.map { "\($0.state) \($0.tasks.map(\.phase))" }
+        let state = version.map { version in
+          let tasks = version.tasks.map { "\($0.name) \($0.phase) at \($0.server?.short ?? "")" }
+          return "\(version.state) \(tasks)"
+        }
         words.append(
           "\(nodes[node].name) has \(counter) as \(state ?? "unknown")"
             + " of \(ledger?.session(program.session)?.knownThrough.value ?? 0)")
       }
     }
+    if let counter = missing.first { words += archives(of: counter, program) }
     return words.joined(separator: ", ")
+  }
+
+  /// Who has the archives that a call needs and gave.
+  private func archives(of counter: Int, _ program: Program) -> [String] {
+    var wanted = program.calls[counter - 1].spec.archives.map { ("input", $0) }
+    let call = CallName(session: program.session, counter: CallCounter(UInt64(counter)))
+    for node in living {
+      let version = nodes[node].engine?.coordinator?.ledger.entry(of: call)?.versions.first
+      guard let record = version?.resultRecord,
+        case .finished(let finished)? = try? Fact.decode(record)
+      else { continue }
+      wanted += finished.result.archives.map { ("files", $0) }
+      break
+    }
+    return wanted.map { what, id in
+      let holders = nodes.filter { $0.engine?.archives.isComplete(id) == true }.map(\.name)
+      return "\(what) \(id.description.prefix(8)) held by \(holders)"
+    }
   }
 }

@@ -149,6 +149,7 @@ extension World {
     settings.drain.recheck = 500_000_000
     settings.drain.plantedBugs = scenario.bugs.drain
     settings.orphanAge = .seconds(20)
+    settings.lostAfter = .seconds(15)
     settings.wallTime = 1_700_000_000_000 + now.nanoseconds / 1_000_000
     switch nodes[node].role {
     case .coordinator:
