@@ -50,22 +50,27 @@ import Testing
     let status = try grid.run(["status"], within: 20)
     #expect(status.lines.last?.hasSuffix(" all") == true, "\(status.output)")
     #expect(try grid.run(["results", "s"], within: 20).status == 1)
-    #expect(try grid.run(["submit", "--session", "s", "--", "true"], within: 20).status != 0)
-    #expect(
-      try grid.run(["submit", "--session", "s", "--append", "--", "true"], within: 20).status != 0)
+    for flag in [["--append"], []] {
+      let more = try grid.run(
+        ["submit", "--session", "s"] + here(grid) + flag + ["--", "true"], within: 20)
+      #expect(more.status == (flag.isEmpty ? 1 : 64), "\(more.errors)")
+      #expect(more.errors.contains(flag.isEmpty ? "were released" : "has ended"))
+    }
+    let waited = try grid.run(["wait", "s"], within: 20)
+    #expect(waited.status == 0 && waited.output == "s: the session has ended\n")
   }
 
   @Test func cancelledCallsAreKilledAndGone() throws {
     let grid = try TestGrid(coordinators: 2, servers: 1, slots: 2)
     let mark = grid.folder.path + "/alive"
-    let list = try grid.folder.file(
-      "list", "echo $$ > \(mark); sleep 600\nsleep 600\nsleep 600\necho done\n")
-    _ = try grid.run(["submit", "--session", "s", "--file", list], within: 20)
+    _ = try grid.run(["submit", "--session", "s", "echo $$ > \(mark); sleep 600"], within: 20)
     try eventually(within: 20, "the task runs") {
       (try? String(contentsOfFile: mark, encoding: .utf8))?.hasSuffix("\n") == true
     }
-    let why = try grid.run(["why", "s/3"], within: 20)
-    #expect(why.output.contains("waits for a free slot"), "\(why.output)")
+    let list = try grid.folder.file("list", "sleep 600\nsleep 600\necho done\n")
+    _ = try grid.run(["submit", "--session", "s", "--append", "--file", list], within: 20)
+    let why = try grid.run(["why", "s/1"], within: 20)
+    #expect(why.output.hasPrefix("It is running"), "\(why.output)")
     let text = try String(contentsOfFile: mark, encoding: .utf8)
     let pid = try #require(Int32(text.dropLast()))
     let one = try grid.run(["cancel", "s/1"], within: 20)
