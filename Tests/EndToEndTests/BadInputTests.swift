@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-// What a person may get wrong: each is one clear line and a status that means something, and nothing
-// is changed by it.
+// What a person may get wrong: each is one clear line and a status that means something, and
+// nothing is changed by it.
 
 @Suite(.serialized) struct BadInputTests {
   struct Case: CustomTestStringConvertible {

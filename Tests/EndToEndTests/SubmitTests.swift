@@ -85,7 +85,8 @@ import Testing
     #expect(nothing.status == 1 && nothing.errors.contains("no such call"))
   }
 
-  /// With nobody there the call stays in the log, whatever ends the command; the next one brings it.
+  /// With nobody there the call stays in the log, whatever ends the command; the next command
+  /// brings it.
   @Test func unreachableCoordinatorsLoseNothing() throws {
     let grid = try TestGrid(coordinators: 2, servers: 1)
     try grid.awaitWhole()

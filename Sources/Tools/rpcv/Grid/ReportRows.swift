@@ -88,7 +88,8 @@ extension GridSummary {
       ])
     }
     var text =
-      "As \(address) sees it: \(segments) \(segments == 1 ? "segment" : "segments"), \(Format.size(bytes))\n\n"
+      "As \(address) sees it: \(segments) \(segments == 1 ? "segment" : "segments"), "
+      + "\(Format.size(bytes))\n\n"
     text += coordinatorTable.text() + "\n"
     text += servers.isEmpty ? "no servers\n" : serverTable.text()
     for warning in warnings { text += "\nwarning: \(warning)\n" }
