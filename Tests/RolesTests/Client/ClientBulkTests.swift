@@ -60,9 +60,7 @@ struct ClientBulkTests {
       pending = []
       for (id, request) in batch {
         var response = ClientResponse()
-        for record in request.records where record.kind == .submitted {
-          accepted = accepted.next
-        }
+        for record in request.records where record.kind == .submitted { accepted = accepted.next }
         response.acceptedThrough = accepted
         response.safeThrough = accepted
         response.controlsSafe = true

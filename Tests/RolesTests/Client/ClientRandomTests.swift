@@ -5,8 +5,8 @@ import Testing
 @testable import RolesCore
 
 /// Random runs of one session over two coordinators: answers lost, late and out of order, syncs
-/// late, crashes of the client with and without its unsynced tail, of coordinators' disks. What must
-/// always hold is checked at each step, what must come at the end.
+/// late, crashes of the client with and without its unsynced tail, of coordinators' disks. What
+/// must always hold is checked at each step, what must come at the end.
 struct ClientRandomTests {
   @Test(arguments: 0..<60 as Range<UInt64>)
   func everyCallEndsOnceWhateverHappens(seed: UInt64) {

@@ -4,8 +4,9 @@ import Testing
 
 @testable import RolesCore
 
-/// Random interleavings of clients, servers, another coordinator, syncs, crashes and time. Every answer
-/// is held against the log as it is at that moment: I1, I5, I7, I8 as far as one coordinator goes.
+/// Random interleavings of clients, servers, another coordinator, syncs, crashes and time. Every
+/// answer is held against the log as it is at that moment: I1, I5, I7, I8 as far as one coordinator
+/// goes.
 @Suite struct CoordinatorRandomTests {
   static let seeds: Range<UInt64> = 1..<120
 

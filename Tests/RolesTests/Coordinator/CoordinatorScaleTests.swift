@@ -8,80 +8,16 @@ import Testing
 @Suite struct CoordinatorScaleTests {
   @Test func manyCallsAndServers() {
     let clock = ContinuousClock()
-    var settings = CoordinatorSettings()
-    settings.assignmentsPerAnswer = 100
-    var coordinator = Coordinator(settings: settings)
-    var log = ScaleLog()
-    var now = Instant(nanoseconds: 1)
-    func run(_ event: Coordinator.Event) -> [Coordinator.Reply] {
-      log.run(event, &coordinator, now)
-    }
-    let identity = CoordinatorIdentity(
-      node: CoordinatorHarness.node, start: Nonce(5), wallTime: 0, ring: RingView())
-    _ = run(.started(identity))
-    _ = run(.caughtUp)
-
-    var batches: [ClientRequest] = []
-    for first in stride(from: 1 as UInt64, to: 100_001, by: 1_000) {
-      batches.append(.with((first..<first + 1_000).map { CallSample.submitted($0) }))
-    }
-    let submitting = clock.measure {
-      for (index, batch) in batches.enumerated() {
-        _ = run(.clientRequest(RequestToken(UInt64(index) + 1), batch))
-      }
-    }
-    var token: UInt64 = 1_000_000
-    var tasks: [Assigned] = []
-    var servers = (1...1_000).map { FakeServer(UInt64($0)) }
-    let assigning = clock.measure {
-      for index in servers.indices {
-        now = now + .microseconds(10)
-        token += 1
-        servers[index].slots = 100
-        let request = servers[index].next().request(wants: 100, poll: 1_000)
-        for case .server(let response) in run(.serverRequest(RequestToken(token), request)) {
-          for assignment in response.assignments {
-            guard case .assigned(let assigned)? = try? Fact.decode(assignment.assigned) else {
-              continue
-            }
-            tasks.append(assigned)
-            servers[index].running.append(assigned.task)
-          }
-        }
-      }
-    }
-    #expect(tasks.count == 100_000)
-    let heartbeats = clock.measure {
-      for index in servers.indices {
-        token += 1
-        let request = servers[index].next().request(wants: 0, poll: 1_000)
-        _ = run(.serverRequest(RequestToken(token), request))
-      }
-    }
-    let finishing = clock.measure {
-      for task in tasks {
-        token += 1
-        var request = ResultsRequest(server: task.server)
-        request.records = [CallSample.finished(task, "ok")]
-        _ = run(.resultsRequest(RequestToken(token), request))
-      }
-    }
-    let session = coordinator.ledger.session(CallSample.session)
+    var grid = ScaleGrid()
+    let submitting = clock.measure { grid.submitAll() }
+    let assigning = clock.measure { grid.pullAll() }
+    #expect(grid.tasks.count == 100_000)
+    let heartbeats = clock.measure { grid.beatAll() }
+    let finishing = clock.measure { grid.finishAll() }
+    let session = grid.coordinator.ledger.session(CallSample.session)
     #expect(session?.count(of: .finished) == 100_000)
     var delivered = 0
-    let delivering = clock.measure {
-      var have: UInt64 = 0
-      while true {
-        token += 1
-        let request = ClientRequest.poll(0, have: have == 0 ? [] : [1...have])
-        let before = delivered
-        for case .client(let response) in run(.clientRequest(RequestToken(token), request)) {
-          delivered += response.results.count
-        }
-        have = UInt64(delivered)
-        if delivered == before { break }
-      }
-    }
+    let delivering = clock.measure { delivered = grid.deliverAll() }
     #expect(delivered == 100_000)
     print(
       """
@@ -91,6 +27,88 @@ import Testing
       """)
     // Generous: a scan of all calls per event would take minutes.
     #expect(submitting + assigning + heartbeats + finishing + delivering < .seconds(60))
+  }
+}
+
+/// One coordinator, its clients' batches and a thousand servers.
+private struct ScaleGrid {
+  var coordinator: Coordinator
+  var tasks: [Assigned] = []
+  private var log = ScaleLog()
+  private var now = Instant(nanoseconds: 1)
+  private var token: UInt64 = 0
+  private var servers = (1...1_000).map { FakeServer(UInt64($0)) }
+
+  init() {
+    var settings = CoordinatorSettings()
+    settings.assignmentsPerAnswer = 100
+    coordinator = Coordinator(settings: settings)
+    _ = run(
+      .started(
+        CoordinatorIdentity(
+          node: CoordinatorHarness.node, start: Nonce(5), wallTime: 0, ring: RingView())))
+    _ = run(.caughtUp)
+  }
+
+  private mutating func run(_ event: Coordinator.Event) -> [Coordinator.Reply] {
+    log.run(event, &coordinator, now)
+  }
+
+  private mutating func draw() -> RequestToken {
+    token += 1
+    return RequestToken(token)
+  }
+
+  mutating func submitAll() {
+    for first in stride(from: 1 as UInt64, to: 100_001, by: 1_000) {
+      let batch = (first..<first + 1_000).map { CallSample.submitted($0) }
+      _ = run(.clientRequest(draw(), .with(batch)))
+    }
+  }
+
+  mutating func pullAll() {
+    for index in servers.indices {
+      now = now + .microseconds(10)
+      servers[index].slots = 100
+      let request = servers[index].next().request(wants: 100, poll: 1_000)
+      for case .server(let response) in run(.serverRequest(draw(), request)) {
+        for assignment in response.assignments {
+          guard case .assigned(let assigned)? = try? Fact.decode(assignment.assigned) else {
+            continue
+          }
+          tasks.append(assigned)
+          servers[index].running.append(assigned.task)
+        }
+      }
+    }
+  }
+
+  mutating func beatAll() {
+    for index in servers.indices {
+      let request = servers[index].next().request(wants: 0, poll: 1_000)
+      _ = run(.serverRequest(draw(), request))
+    }
+  }
+
+  mutating func finishAll() {
+    for task in tasks {
+      var request = ResultsRequest(server: task.server)
+      request.records = [CallSample.finished(task, "ok")]
+      _ = run(.resultsRequest(draw(), request))
+    }
+  }
+
+  mutating func deliverAll() -> Int {
+    var delivered = 0
+    while true {
+      let have = UInt64(delivered)
+      let request = ClientRequest.poll(0, have: have == 0 ? [] : [1...have])
+      let before = delivered
+      for case .client(let response) in run(.clientRequest(draw(), request)) {
+        delivered += response.results.count
+      }
+      if delivered == before { return delivered }
+    }
   }
 }
 

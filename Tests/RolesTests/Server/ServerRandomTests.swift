@@ -4,9 +4,9 @@ import Testing
 
 @testable import RolesCore
 
-/// Random runs of one server under two coordinators: answers lost and late, crashes with and without
-/// the unsynced tail, a log that refuses. A durable result is never forgotten before it is safe, and
-/// in the end all of them are.
+/// Random runs of one server under two coordinators: answers lost and late, crashes with and
+/// without the unsynced tail, a log that refuses. A durable result is never forgotten before it is
+/// safe, and in the end all of them are.
 struct ServerRandomTests {
   @Test(arguments: 0..<60 as Range<UInt64>)
   func durableResultIsKeptUntilItIsSafe(seed: UInt64) {

@@ -20,8 +20,8 @@ struct SyncBatch: Sendable {
 
   func contains(_ key: ClientRecordKey) -> Bool { known.contains(key) }
 
-  /// Opened or Released: ahead of all others and whatever the limits say: these are few (ReleaseLedger sees to it), and
-  /// nothing is understood without them.
+  /// Opened or Released: ahead of all others and whatever the limits say: these are few
+  /// (ReleaseLedger sees to it), and nothing is understood without them.
   mutating func addHead(_ key: ClientRecordKey, _ size: Int?) {
     guard let size, known.insert(key).inserted else { return }
     heads.append(key)
