@@ -24,6 +24,7 @@ final class MapSession {
   private let id: SessionName
   private let inputs: MapInputs
   private let download: ArchiveDownload
+  private let programs = SentPrograms()
 
   init(_ options: MapOptions, isStopped: @escaping () -> Bool) throws {
     grid = try GridSettings(flags: options.settings)
@@ -112,34 +113,8 @@ final class MapSession {
     }
     spec.input = try inputs.pack(job, into: node.archives)
     spec.collectsFiles = !options.outputs.isEmpty
-    if let program = words.first, let archive = try executable(program, node) {
-      spec.executable = archive
-      spec.arguments[0] =
-        program.split(separator: UInt8(ascii: "/")).last.map(Bytes.init) ?? program
-    }
+    try programs.add(to: &spec, node.archives)
     return spec
-  }
-
-  private var executables: [Bytes: ArchiveID] = [:]
-
-  /// A program that is named by a path here. What isn't here may be there: an absolute path is then
-  /// the servers'.
-  private func executable(_ program: Bytes, _ node: NodeShell) throws -> ArchiveID? {
-    let slash = UInt8(ascii: "/")
-    guard program.contains(slash), program != Array("/bin/sh".utf8) else { return nil }
-    if let known = executables[program] { return known }
-    if program.first == slash, program.withPath({ access($0, F_OK) }) != 0 { return nil }
-    guard program.withPath({ access($0, X_OK) }) == 0 else {
-      throw CommandError(
-        .noInput, "the program can't be sent along: \(text(program)): \(reason(errno))")
-    }
-    let manifest: ArchiveManifest
-    do { manifest = try FileArchive.store(text(program), in: node.archives) } catch {
-      throw CommandError(.noInput, "the program can't be sent along: \(error)")
-    }
-    try node.archives.log.commit()
-    executables[program] = manifest.id
-    return manifest.id
   }
 
   /// The bytes of an output part by part: from the record, from this node's archives or from a
