@@ -114,7 +114,7 @@ final class SubmitRun {
       throw CommandError(
         .failure,
         "\(released) of \(made) calls were released or cancelled before: they bring no result. "
-          + "Use another session's name, or --append")
+          + "Use another session")
     }
   }
 
