@@ -27,12 +27,12 @@ private final class ExecutorBench: Sendable {
     self.ends = ends
     executor = try TaskExecutor(
       directory: bench.root, archives: archives, host: "here", runsIn: runsIn,
-      onNote: { note in ends.notes.withLock { $0.append(note) } }
-    ) { event in
-      if case .taskEnded(let task, let outcome) = event {
-        ends.outcomes.withLock { $0[task] = outcome }
-      }
-    }
+      onNote: { note in ends.notes.withLock { $0.append(note) } },
+      post: { event in
+        if case .taskEnded(let task, let outcome) = event {
+          ends.outcomes.withLock { $0[task] = outcome }
+        }
+      })
   }
 
   deinit { executor.stop() }
