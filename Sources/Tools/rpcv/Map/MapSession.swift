@@ -23,7 +23,6 @@ final class MapSession {
   let directory: String
   private let id: SessionName
   private let inputs: MapInputs
-  private let programs = SentPrograms()
   private let download: ArchiveDownload
   private let programs = SentPrograms()
 
