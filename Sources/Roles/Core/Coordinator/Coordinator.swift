@@ -34,6 +34,8 @@ public struct Coordinator: Sendable {
   var silence = SortedSet<Silence>()
   /// The server that reports a task as waiting, running or held.
   var reporters: [TaskName: NodeID] = [:]
+  /// Open tasks by the server that they were assigned to, whoever did.
+  var assignedTo: [NodeID: SortedSet<TaskName>] = [:]
   var owners = OwnerTable()
   /// What was told of the archives that calls want.
   var archives: [ArchiveID: ArchiveState] = [:]

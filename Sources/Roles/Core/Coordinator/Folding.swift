@@ -147,11 +147,18 @@ extension Coordinator {
 
   private mutating func open(_ task: TaskName) {
     owners.open(task)
+    if let server = tasks[task]?.server {
+      assignedTo[server, default: SortedSet()].insert(task)
+    }
     checkOwner(of: task)
   }
 
   private mutating func close(_ task: TaskName, on server: NodeID?) {
     owners.close(task)
-    if let server { servers[server]?.sent[task] = nil }
+    guard let server else { return }
+    servers[server]?.sent[task] = nil
+    servers[server]?.unlisted[task] = nil
+    assignedTo[server]?.remove(task)
+    if assignedTo[server]?.isEmpty == true { assignedTo[server] = nil }
   }
 }

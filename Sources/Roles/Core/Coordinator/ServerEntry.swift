@@ -37,6 +37,8 @@ struct ServerEntry: Sendable {
   /// Both, as a set.
   var reported: Set<TaskName> = []
   var sent: [TaskName: Sent] = [:]
+  /// Tasks of other starts that it should have by the facts, and since when it lists them not.
+  var unlisted: [TaskName: Instant] = [:]
   /// Nobody wants their results, though the ledger may have forgotten them; with the number of
   /// heartbeats that didn't list them.
   var unwanted: [TaskName: Int] = [:]

@@ -123,14 +123,34 @@ extension Coordinator {
       servers[request.server]?.sent[task] = sent
       guard sent.missed >= 2 else { continue }
       servers[request.server]?.sent[task] = nil
-      guard let key = tasks[task]?.key else { continue }
-      append(
-        .failed(
-          Failed(
-            task: task, call: key.call, digest: key.digest, server: request.server,
-            reason: .neverArrived,
-            detail: "\(name(of: request.server)) didn't list it in two heartbeats")))
+      neverArrived(task, at: request.server, "didn't list it in two heartbeats")
     }
+    examineOthers(entry, request.server)
+  }
+
+  /// The same for tasks that others assigned, or earlier starts of this node: who assigned one may
+  /// hear no server any more, and be trusted by all who do.
+  private mutating func examineOthers(_ entry: ServerEntry, _ server: NodeID) {
+    for task in assignedTo[server]?.elements ?? [] where entry.sent[task] == nil {
+      guard !entry.reported.contains(task) else {
+        servers[server]?.unlisted[task] = nil
+        continue
+      }
+      let since = entry.unlisted[task] ?? now
+      servers[server]?.unlisted[task] = since
+      guard now >= since + settings.reportGrace else { continue }
+      servers[server]?.unlisted[task] = nil
+      neverArrived(task, at: server, "didn't list it for \(settings.reportGrace)")
+    }
+  }
+
+  private mutating func neverArrived(_ task: TaskName, at server: NodeID, _ why: String) {
+    guard let key = tasks[task]?.key else { return }
+    append(
+      .failed(
+        Failed(
+          task: task, call: key.call, digest: key.digest, server: server,
+          reason: .neverArrived, detail: "\(name(of: server)) \(why)")))
   }
 
   // MARK: Answers

@@ -8,6 +8,8 @@ public struct FaultRates: Sendable {
   public var duplication = 0.0
   public var delay = 0.0
   public var cutConnection = 0.0
+  /// A client's submissions turn up once more, long after.
+  public var strays = 0.0
   // A sync (F8).
   public var slowSync = 0.0
   // Of the whole storm.
@@ -42,6 +44,7 @@ public struct FaultRates: Sendable {
     rates.duplication = dice.chance(0.7) ? 0.03 : 0
     rates.delay = dice.chance(0.7) ? (isRough ? 0.1 : 0.02) : 0
     rates.cutConnection = dice.chance(0.7) ? (isRough ? 0.05 : 0.01) : 0
+    rates.strays = rates.duplication > 0 ? 0.2 : 0
     rates.slowSync = dice.chance(0.4) ? 0.01 : 0
     rates.kills = dice.number(0...8)
     rates.powerCuts = dice.number(0...8)

@@ -83,9 +83,9 @@ extension World {
 
   /// A copy of a client's submissions turns up long after, when the coordinator may be another one.
   private func strayLater(_ id: UInt64, _ payload: [UInt8]) {
-    guard network.rates.duplication > 0,
+    guard network.rates.strays > 0,
       case .clientRequest(let request)? = try? Message(decoding: payload),
-      request.records.contains(where: { $0.kind == .submitted }), dice.chance(0.2)
+      request.records.contains(where: { $0.kind == .submitted }), dice.chance(network.rates.strays)
     else { return }
     queue.add(.arrive(id), at: now + dice.span(1_000_000...14_000_000))
   }
