@@ -69,8 +69,9 @@ import Testing
     }
     let list = try grid.folder.file("list", "sleep 600\nsleep 600\necho done\n")
     _ = try grid.run(["submit", "--session", "s", "--append", "--file", list], within: 20)
+    // Whichever coordinator answers: one that hears the server, or not yet.
     let why = try grid.run(["why", "s/1"], within: 20)
-    #expect(why.output.hasPrefix("It is running"), "\(why.output)")
+    #expect(why.output.hasPrefix("It is running") || why.output.contains("gave it to"))
     let text = try String(contentsOfFile: mark, encoding: .utf8)
     let pid = try #require(Int32(text.dropLast()))
     let one = try grid.run(["cancel", "s/1"], within: 20)
@@ -80,7 +81,10 @@ import Testing
     #expect(
       rest.output == #"{"session":"s","cancelled":2,"untouched":0,"safe":true}"# + "\n")
     let waited = try grid.run(["wait", "s"], within: 20)
-    #expect(waited.status == 0 && waited.output == "s: 1 succeeded, 3 released\n")
+    // Cancelled calls are released once that is safe, which the coordinator asked may not know yet.
+    let ends = ["3 cancelled", "2 cancelled, 1 released", "1 cancelled, 2 released", "3 released"]
+    #expect(ends.map { "s: 1 succeeded, \($0)\n" }.contains(waited.output), "\(waited)")
+    #expect(waited.status == (waited.output.contains("cancelled") ? 1 : 0), "\(waited)")
     let nothing = try grid.run(["cancel", "s/99"], within: 20)
     #expect(nothing.status == 1 && nothing.errors.contains("no such call"))
   }

@@ -113,6 +113,29 @@ struct ClientControlTests {
     #expect(bench.returned.map(\.known) == [.released])
   }
 
+  /// Its log is lost, then the coordinator's disk: what was released is bridged all the same.
+  @Test func learntReleasesAreToldToAnEmptyCoordinator() {
+    var coordinator = ModelCoordinator()
+    var bench = run(3, mode: .releaseOnCollection, &coordinator)
+    collectAll(&bench)
+    bench.advance(.milliseconds(20))
+    bench.settle(&coordinator)
+    #expect(coordinator.released.ranges == [CallCounter(1)...CallCounter(3)])
+    bench.relaunch(losesLog: true)
+    for number in 1...5 { bench.submit("call \(number)") }
+    bench.settle(&coordinator)
+    bench.advance(.milliseconds(20))
+    bench.settle(&coordinator)
+    var empty = ModelCoordinator()
+    for _ in 1...3 {
+      bench.advance(.seconds(1))
+      bench.answerPoll(empty)
+      bench.settle(&empty)
+    }
+    #expect(empty.released.ranges == [CallCounter(1)...CallCounter(3)])
+    #expect(bench.progress.acceptedThrough == CallCounter(5))
+  }
+
   @Test func partlyReleasedSessionKeepsTheRest() {
     var coordinator = ModelCoordinator()
     var bench = run(3, &coordinator)

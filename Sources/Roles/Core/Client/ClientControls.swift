@@ -81,6 +81,16 @@ extension Client {
     if !pendingRelease.isEmpty && pendingReleaseSince == nil { pendingReleaseSince = now }
   }
 
+  /// Releases that another's log or an earlier start wrote: without a record of its own this client
+  /// could not tell a coordinator that has lost them, and what follows would never be accepted.
+  mutating func adopt(_ learnt: [ClosedRange<CallCounter>], at now: Instant) {
+    guard attachment == nil else { return }
+    for range in learnt where range.upperBound < CallCounter.greatest && !releases.isLive(range) {
+      pendingRelease.insert(range)
+    }
+    if !pendingRelease.isEmpty && pendingReleaseSince == nil { pendingReleaseSince = now }
+  }
+
   mutating func endSession(at now: Instant) {
     isEnding = true
     let all = CallCounter(1)...CallCounter.greatest

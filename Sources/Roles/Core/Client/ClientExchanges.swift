@@ -132,6 +132,7 @@ extension Client {
     if response.released != lastReleasedAnswer {
       lastReleasedAnswer = response.released
       forget(response.released, &out)
+      adopt(response.released, at: now)
     }
     if response.acceptedThrough < acceptedAtStart {
       contact.acceptedThrough = response.acceptedThrough
