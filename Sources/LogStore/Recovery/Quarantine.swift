@@ -64,7 +64,11 @@ extension Log {
       [Note.damaged(scan.name, until: item.until)]
       + (scan.header == nil ? [] : [.durable(scan.name, end: Offset(scan.end))])
     do throws(FileError) {
-      if scan.header != nil { try copyPrefix(of: scan, to: fresh) }
+      if scan.header != nil {
+        try copyPrefix(of: scan, to: fresh)
+        // Should only the first rename survive, the next start finds the copy and ends the second.
+        try fs.synchronizeDirectory(directory)
+      }
       try files.withLock { files throws(FileError) in
         try files.notes?.append(notes, on: fs)
         try files.notes?.synchronize(on: fs)

@@ -36,13 +36,13 @@ struct Recovery: ~Copyable {
   /// Reads every segment of the directory. `visit` gets each record that stands in an unbroken
   /// chain; whatever is decided later, those stay.
   mutating func scan(visit: SegmentScan.Visit) throws(LogError) {
-    let files = try LogError.io { () throws(FileError) in try fs.list(directory) }
+    let files = try LogError.io { () throws(FileError) in
+      try finishQuarantines(fs.list(directory))
+      return try fs.list(directory)
+    }
     for file in files {
       guard let (name, suffix) = SegmentFileName.parse(file, log: log) else { continue }
       note(serialOf: name)
-      if suffix == SegmentFileName.freshSuffix {
-        try LogError.io { () throws(FileError) in try fs.remove(path(file)) }
-      }
       guard suffix == SegmentFileName.suffix else { continue }
       var retirements = RetirementTable()
       var count: UInt64 = 0
@@ -59,6 +59,24 @@ struct Recovery: ~Copyable {
     }
     for name in notes.durable.keys { note(serialOf: name) }
     for name in notes.damaged.keys { note(serialOf: name) }
+  }
+
+  /// A copy of a valid prefix whose damaged file was set aside already takes its place, as the
+  /// quarantine would have done had it not been cut off; any other is a rest.
+  private func finishQuarantines(_ files: [String]) throws(FileError) {
+    for file in files {
+      guard let (name, suffix) = SegmentFileName.parse(file, log: log),
+        suffix == SegmentFileName.freshSuffix
+      else { continue }
+      let stem = SegmentFileName.stem(name)
+      let isSetAside = files.contains { $0.hasPrefix(stem + SegmentFileName.damagedSuffix) }
+      if isSetAside, !files.contains(SegmentFileName.file(name)) {
+        try fs.rename(path(file), to: path(SegmentFileName.file(name)))
+      } else {
+        try fs.remove(path(file))
+      }
+      try fs.synchronizeDirectory(directory)
+    }
   }
 
   /// For inspection, which reads files by itself: a scan to be judged with the others.

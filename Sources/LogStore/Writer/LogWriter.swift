@@ -112,7 +112,8 @@ public final class LogWriter: Sendable {
       case .testify: try log.idle()
       case .wait: break
       }
-      return .done
+      // What there was found its place in the reserve; whether space is back is for us to find out.
+      return log.fullness == nil ? .done : .refused
     } catch {
       switch error {
       case .poisoned, .closed: return .ended

@@ -56,9 +56,16 @@ extension NodeEngine {
         answer.bytes = try archives.chunk(get.index, of: get.id)
       }
     } catch {
+      healIfDamaged(error)
       answer.refusal = Refusal(.notFound, "chunk \(get.index) can't be read here: \(error)")
     }
     reply(.archiveGetReply(answer), to: id)
+  }
+
+  /// What rotted since the start is quarantined and fetched anew by a start.
+  mutating func healIfDamaged(_ error: LogError) {
+    guard case .damaged = error else { return }
+    reportPoison("\(error); restarting to quarantine and heal it")
   }
 
   private func refusal(_ error: LogError) -> Refusal {
@@ -87,6 +94,7 @@ extension NodeEngine {
           .archivePut(ArchivePut(id: archive, index: question.chunk ?? 0, bytes: bytes)),
           to: address, for: .transfer(question), Self.archiveTimeout)
       } catch {
+        healIfDamaged(error)
         outputs.append(.note("archive \(archive) can't be read for sending: \(error)"))
         events.append(.failure(.transfer(question), "\(error)"))
       }

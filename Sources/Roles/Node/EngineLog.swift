@@ -131,6 +131,7 @@ extension NodeEngine {
   mutating func load(_ positions: [Position]) -> [Record?] {
     positions.map { position in
       do throws(LogError) { return try facts.record(at: position) } catch {
+        healIfDamaged(error)
         outputs.append(.note("a logged record can't be read again: \(error)"))
         return nil
       }

@@ -58,7 +58,7 @@ extension NodeEngine {
       let bytes = try log(of: name).read(name, from: offset, maxBytes: maxBytes)
       events.append(.replicator(.read(id, .bytes(bytes))))
     } catch {
-      if case .damaged = error { reportPoison("\(error); restarting to quarantine and heal it") }
+      healIfDamaged(error)
       events.append(.replicator(.read(id, .failed("\(error)"))))
     }
   }

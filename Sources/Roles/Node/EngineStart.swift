@@ -17,11 +17,10 @@ extension NodeEngine {
   ) throws(LogError) -> (engine: NodeEngine, first: [NodeOutput]) {
     var settings = settings
     settings.factsLog.reserveKinds.formUnion(NodeSettings.reserveKinds)
-    var gathered = RecoveredFacts(limit: recoveryBatch)
     let (facts, report) = try Log.open(
       directory.facts, on: fs, node: directory.node, log: .facts, options: settings.factsLog,
       entropy: &dice
-    ) { position, kind, payload in gathered.add(position, kind, payload) }
+    ) { _, _, _ in }
     let (archives, archiveReport) = try ArchiveStore.open(
       directory.archives, on: fs, node: directory.node, options: settings.archivesLog,
       entropy: &dice)
@@ -29,7 +28,7 @@ extension NodeEngine {
       facts: facts, archives: archives, settings: settings, former: directory.former, now: now)
     engine.recoveryWarnings = (report.incidents + archiveReport.incidents).map(\.description)
     for warning in engine.recoveryWarnings { engine.outputs.append(.warning(warning)) }
-    engine.start(with: gathered.batches, dice: &dice)
+    try engine.start(dice: &dice)
     engine.settle()
     let first = engine.outputs
     engine.outputs = []
@@ -46,7 +45,7 @@ extension NodeEngine {
     cleaning = CleaningState(of: facts, archives.log, settings, former, now)
   }
 
-  private mutating func start(with batches: [FactBatch], dice: inout Dice) {
+  private mutating func start(dice: inout Dice) throws(LogError) {
     if let coordinatorSettings = settings.coordinator {
       let info = PeerInfo(
         node: facts.node, address: settings.address, incarnation: facts.startNonce.value)
@@ -67,9 +66,32 @@ extension NodeEngine {
     }
     if let clientSettings = settings.client { client = Client(clientSettings) }
     settle()
-    for batch in batches { arrivedFacts.append(batch) }
-    settle()
+    try foldRecovered()
     startRoles(dice: &dice)
+  }
+
+  /// A batch at a time, so that a log larger than the memory can be started from: what the cores
+  /// keep of it is what is live.
+  private mutating func foldRecovered() throws(LogError) {
+    for end in facts.vector() {
+      var first: Position?
+      var records: [Record] = []
+      try facts.forEachRecord(in: end.name) { position, kind, payload in
+        if records.isEmpty { first = position }
+        records.append(Record(kind: kind, payload: [UInt8](payload)))
+        if records.count >= Self.recoveryBatch { fold(&records, from: first) }
+      }
+      fold(&records, from: first)
+    }
+  }
+
+  private mutating func fold(_ records: inout [Record], from first: Position?) {
+    guard let first, !records.isEmpty else { return }
+    arrivedFacts.append(
+      FactBatch(
+        segment: first.segment, firstOrdinal: first.ordinal, records: records, sequence: .zero))
+    records.removeAll(keepingCapacity: true)
+    settle()
   }
 
   private mutating func startRoles(dice: inout Dice) {
@@ -93,27 +115,5 @@ extension NodeEngine {
     }
     knownRetirements = retirementRevision
     wakes[.cleaning] = now
-  }
-}
-
-/// Recovered records, gathered into batches of neighbours.
-private struct RecoveredFacts {
-  let limit: Int
-  private(set) var batches: [FactBatch] = []
-
-  init(limit: Int) { self.limit = limit }
-
-  mutating func add(_ position: Position, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
-    let record = Record(kind: kind, payload: [UInt8](payload))
-    if let last = batches.last, last.records.count < limit,
-      last.position(last.records.count) == position
-    {
-      batches[batches.count - 1].records.append(record)
-      return
-    }
-    batches.append(
-      FactBatch(
-        segment: position.segment, firstOrdinal: position.ordinal, records: [record],
-        sequence: .zero))
   }
 }

@@ -90,6 +90,29 @@ struct BitFlipTests {
     }
   }
 
+  /// F21: the start that quarantines is itself cut off, at each of its operations; the next one
+  /// finds the intact part before the damage and what was salvaged behind it.
+  @Test func aQuarantineThatIsCutOffLosesNothing() throws {
+    let subject = try Subject()
+    let damaged = subject.disk.killImage()
+    try damaged.flip(bit: UInt64(subject.size * 4), of: subject.path)
+    var operations = 0
+    var isWhole = false
+    while !isWhole {
+      let cut = damaged.killImage()
+      cut.inject(DiskFault(after: operations, code: 5, isLasting: true))
+      isWhole = (try? openLog(cut, seed: 7)) != nil
+      operations += 1
+      for image in [cut.killImage(), cut.crashImage(seed: 1), cut.crashImage(seed: 2)] {
+        let after = try openLog(image, seed: 8)
+        let found = Set(after.visited.map(\.record))
+        let lost = subject.written.count { !found.contains($0) }
+        #expect(lost <= 20, "cut off at operation \(operations), lost \(lost)")
+      }
+    }
+    #expect(operations > 20)
+  }
+
   /// A reader of a running node meets the damage: a typed error, and nothing changes.
   @Test func aReaderReportsDamage() throws {
     let disk = SimulatedDisk()

@@ -34,6 +34,8 @@ public struct Coordinator: Sendable {
   var silence = SortedSet<Silence>()
   /// The server that reports a task as waiting, running or held.
   var reporters: [TaskName: NodeID] = [:]
+  /// What this core had to say by itself and the full log refused: said when there is room again.
+  var unsaid: [Record] = []
   /// Open tasks by the server that they were assigned to, whoever did.
   var assignedTo: [NodeID: SortedSet<TaskName>] = [:]
   var owners = OwnerTable()
@@ -137,6 +139,10 @@ public struct Coordinator: Sendable {
     if isFull {
       appendRefused(Refusal(.logFull, "the coordinator's log is full"))
     } else {
+      let records = unsaid
+      unsaid = []
+      outbox += records.map { Outgoing(record: $0) }
+      emit(records)
       for server in servers.keys.sorted() where servers[server]?.poll != nil {
         dirtyServers.insert(server)
       }
@@ -152,7 +158,11 @@ public struct Coordinator: Sendable {
         calls[key]?.assigning = nil
         reconsider(key)
       }
-      if let token = outgoing.token { refuse(token, refusal) }
+      if let token = outgoing.token {
+        refuse(token, refusal)
+      } else if outgoing.task == nil, unsaid.count < settings.unsaidLimit {
+        unsaid.append(outgoing.record)
+      }
     }
   }
 

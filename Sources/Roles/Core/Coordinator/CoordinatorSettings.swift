@@ -8,6 +8,8 @@ public struct CoordinatorSettings: Sendable {
   public var suspicionTimeout = Duration.seconds(10)
   /// At how many nodes a fact must be durable before it is called safe: 1 or 2, this one included.
   public var copies = 2
+  /// How many facts of its own it keeps in mind while the log is full.
+  public var unsaidLimit = 10_000
   /// After another coordinator became suspected or vanished, its servers have so long to report its
   /// tasks here before these are given out again: they need about as long to suspect it themselves.
   public var reportGrace = Duration.seconds(5)

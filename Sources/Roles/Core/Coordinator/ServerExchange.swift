@@ -75,7 +75,9 @@ extension Coordinator {
   private mutating func note(_ request: ServerRequest) {
     let server = request.server
     guard var entry = servers[server] else { return }
-    if entry.incarnation != request.incarnation { entry.told = [:] }
+    let isSameStart = entry.incarnation == request.incarnation
+    let held = entry.reported.subtracting(entry.running)
+    if !isSameStart { entry.told = [:] }
     entry.incarnation = request.incarnation
     entry.sequence = request.sequence
     entry.host = request.host
@@ -89,8 +91,9 @@ extension Coordinator {
     }
     var reported = Set(request.running)
     reported.formUnion(request.holding)
-    if isPage(request), entry.reported.count < settings.taskListLimit {
-      reported.formUnion(entry.reported)
+    // What runs is always told whole; of what is held this may be one page of several.
+    if isPage(request), isSameStart, held.count < settings.taskListLimit {
+      reported.formUnion(held)
     }
     let gone = entry.reported.subtracting(reported).sorted()
     let new = reported.subtracting(entry.reported).sorted()
@@ -144,7 +147,7 @@ extension Coordinator {
     }
   }
 
-  private mutating func neverArrived(_ task: TaskName, at server: NodeID, _ why: String) {
+  mutating func neverArrived(_ task: TaskName, at server: NodeID, _ why: String) {
     guard let key = tasks[task]?.key else { return }
     append(
       .failed(

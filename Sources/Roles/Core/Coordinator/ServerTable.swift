@@ -38,13 +38,28 @@ extension Coordinator {
 
   /// The alarm was set when the server was heard once; it may have been heard since.
   mutating func checkSilence(of server: NodeID) {
-    guard let entry = servers[server], !entry.suspected else { return }
+    guard let entry = servers[server] else { return }
+    if entry.suspected { return handBack(entry, server) }
     let due = entry.lastHeard + settings.suspicionTimeout
     guard due <= now else { return agenda.set(.server(server), at: due) }
     servers[server]?.suspected = true
     note("server \(name(of: server)) is suspected: not heard for \(now - entry.lastHeard)")
     if entry.poll != nil { answer(server) }
+    agenda.set(.server(server), at: now + settings.restartGrace)
     reconsiderTasks(of: server)
+  }
+
+  /// The server stayed away, and what it was given here waits here still: perhaps no server asks
+  /// this coordinator any more, and those that hear them rely on it. So it lets go of the tasks;
+  /// a result that comes all the same counts.
+  private mutating func handBack(_ entry: ServerEntry, _ server: NodeID) {
+    for task in entry.sent.keys.sorted() {
+      guard let key = tasks[task]?.key, let queue = calls[key]?.queue, queue != .none else {
+        continue
+      }
+      servers[server]?.sent[task] = nil
+      neverArrived(task, at: server, "has been silent for \(now - entry.lastHeard)")
+    }
   }
 
   /// Those that it was given by this start, and those that it reported, whoever gave them.
