@@ -48,6 +48,10 @@ struct SubmitCommand: ParsableCommand {
   @Argument(parsing: .captureForPassthrough, help: "The command line.") var command: [String] = []
 
   func run() throws {
+    // The words of a command are not looked at, so these two arrive here.
+    if let first = command.first, first == "--help" || first == "-h" {
+      throw CleanExit.helpRequest(self)
+    }
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
       var flags = grid.flags
