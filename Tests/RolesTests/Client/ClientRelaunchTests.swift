@@ -104,6 +104,13 @@ struct ClientRelaunchTests {
       if case .diverged(let found) = $0 { found.call.counter.value } else { nil }
     }
     #expect(divergences == [2])
+    // The other program's call was not called accepted before that was told.
+    let before = bench.said.prefix { if case .diverged = $0 { false } else { true } }
+    #expect(before.count < bench.said.count)
+    let accepted = before.compactMap {
+      if case .progress(let progress) = $0 { progress.acceptedThrough.value } else { nil }
+    }
+    #expect(accepted.allSatisfy { $0 < 2 }, "\(accepted)")
     #expect(coordinator.submitted[CallCounter(2)]?.count == 1)
     bench.submit("call 3")
     #expect(bench.refusals.count == 1)

@@ -149,11 +149,18 @@ extension Client {
     for record in response.exhausted { takeExhausted(record, at: now, &out) }
   }
 
+  /// What the coordinator knows beyond this may be another program's calls: their digests are on
+  /// their way, and nothing is called accepted before.
+  private var comparedThrough: CallCounter {
+    guard attachment == nil, let rest = history.rest else { return .greatest }
+    return CallCounter(rest.lowerBound.value - 1)
+  }
+
   mutating func tellProgress(_ out: inout [Directive]) {
     var progress = Progress()
     progress.submittedThrough = submittedThrough
-    progress.acceptedThrough = contact.acceptedThrough
-    progress.safeThrough = safeThrough
+    progress.acceptedThrough = min(contact.acceptedThrough, comparedThrough)
+    progress.safeThrough = min(safeThrough, comparedThrough)
     let unlogged = pendingRelease.isEmpty ? 0 : 1
     progress.isFlushing = isFlushing
     progress.unheldControls = outbox.unheldCount + unlogged

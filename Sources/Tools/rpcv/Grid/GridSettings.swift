@@ -106,12 +106,19 @@ struct GridSettings: Sendable {
   }
 
   func suspicion() throws(CommandError) -> (heartbeat: Duration, suspicion: Duration) {
-    try get { settings throws(SettingError) in
+    let (heartbeat, suspicion) = try get { settings throws(SettingError) in
       (
         try settings.duration(.heartbeat, default: .seconds(1)),
         try settings.duration(.suspicion, default: .seconds(10))
       )
     }
+    guard suspicion >= heartbeat * 2 else {
+      throw CommandError(
+        .configuration,
+        "a suspicion after \(suspicion) with a heartbeat every \(heartbeat) suspects the living: "
+          + "it has to be at least twice as long")
+    }
+    return (heartbeat, suspicion)
   }
 }
 

@@ -91,19 +91,57 @@ struct WhyCommand: ParsableCommand {
 struct RemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "remove", abstract: "Say that a coordinator's node never returns.",
-    discussion: "Example: rpcv remove 0123456789abcdef0123456789abcdef (ids: rpcv grid --json)")
+    discussion: """
+      Example: rpcv remove 63b17f9c
+
+      The others take over what only its segments hold. A node that is removed though it lives \
+      loses nothing, but has to go on under a new identity: stop it first.
+      """)
   @OptionGroup var grid: GridFlags
-  @Argument(help: "The node's id, 32 hexadecimal digits.") var node: String
+  @Argument(help: "The node as `rpcv grid` shows it, or all 32 digits of its id.")
+  var node: String
+  @Flag(help: "Also a node that answers, or that nobody here has heard of.") var force = false
 
   func run() throws {
     try report { () throws(CommandError) in
-      guard let id = ID128(node) else {
-        throw CommandError(.usage, "'\(node)' is not a node's id: 32 hexadecimal digits")
-      }
-      let response = try ask(grid, .remove(NodeID(id)))
+      let response = try ask(grid, .remove(try chosen()))
       guard case .done(let text) = response.answer else { throw response.unexpected }
       try printOut(text + "\n")
     }
+  }
+
+  private func chosen() throws(CommandError) -> NodeID {
+    guard node.count >= 8, node.allSatisfy(\.isHexDigit) else {
+      throw CommandError(
+        .usage, "'\(node)' is not a node's id: 8 to 32 hexadecimal digits (rpcv grid shows them)")
+    }
+    let response = try ask(grid, .grid)
+    guard case .grid(let summary) = response.answer else { throw response.unexpected }
+    let rows = summary.coordinators.filter { row in
+      row.node.map { "\($0)".hasPrefix(node) } ?? false
+    }
+    guard rows.count < 2 else {
+      throw CommandError(.usage, "'\(node)' begins the ids of \(rows.count) nodes: say more of it")
+    }
+    if let row = rows.first, let id = row.node {
+      guard row.suspected || force else {
+        throw CommandError(
+          .usage,
+          "\(row.address) answers: stop it first, or say --force if it is to go all the same")
+      }
+      return id
+    }
+    guard let id = ID128(node) else {
+      throw CommandError(
+        .usage, "no coordinator's node here begins with '\(node)' (rpcv grid lists them)")
+    }
+    guard force else {
+      throw CommandError(
+        .usage,
+        "\(response.from) lists no node \(node): say --force if it is the right one "
+          + "(another coordinator may have taken its address)")
+    }
+    return NodeID(id)
   }
 }
 

@@ -27,6 +27,8 @@ final class MapRun {
   private var printer: MapPrinter
   private var progress = Client.Progress()
   private var hasSubmitted = false
+  /// Jobs that an earlier run printed, or that were cancelled or given back.
+  private var printedBefore = 0
   private var warned: Set<String> = []
   /// Of a named session.
   private var witness: SessionWitness?
@@ -69,6 +71,11 @@ final class MapRun {
     }
     printer.finish()
     settle(node)
+    if printedBefore > 0 {
+      complain(
+        "\(printedBefore) \(printedBefore == 1 ? "job was" : "jobs were") printed or given up by "
+          + "an earlier run; the exit status is about this run only")
+    }
     return halt.exitStatus
   }
 
@@ -171,6 +178,7 @@ final class MapRun {
     guard let node else { return }
     for counter in waiting.keys.filter({ range.contains($0) }).sorted() {
       guard let job = waiting.removeValue(forKey: counter) else { continue }
+      printedBefore += 1
       try collect(try printer.skipped(job.number, nil, parts(node)), node)
     }
   }
