@@ -28,9 +28,11 @@ struct DiskFacts {
     var facts = DiskFacts()
     let inspection = try LogInspection.read(directory, node: node, on: disk)
     for segment in inspection.segments {
-      try inspection.walk(segment, frame: { _ in }) { position, kind, payload in
-        facts.add(position, Record(kind: kind, payload: [UInt8](payload)))
-      }
+      try inspection.walk(
+        segment, frame: { _ in },
+        record: { position, kind, payload in
+          facts.add(position, Record(kind: kind, payload: [UInt8](payload)))
+        })
     }
     return facts
   }
