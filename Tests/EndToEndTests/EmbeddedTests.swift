@@ -20,7 +20,7 @@ import Testing
     for number in 0..<8 {
       let run = try start(folder, words, input: input, number: number)
       // Killed in the start, in recovery, in the middle: as far as each of these comes.
-      Courtesy.pause(milliseconds: 30 + number * 40)
+      Span.pass(milliseconds: 30 + number * 40)
       run.killNow()
       printed += run.printed.split(separator: "\n").map(String.init)
     }

@@ -26,9 +26,8 @@ import Testing
     let input = (1...count).map(String.init).joined(separator: "\n") + "\n"
     var printed: [String] = []
     var client = try grid.start(words, input: input)
-    var ended: Ended?
     while grid.kills < 14, client.isRunning {
-      Courtesy.pause(milliseconds: 400)
+      Span.pass(milliseconds: 400)
       switch dice.next() % 7 {
       case 0, 1:
         let index = Int(dice.next() % 3)
@@ -44,8 +43,7 @@ import Testing
         client = try grid.start(words, input: input)
       }
     }
-    ended = try client.end(within: 60)
-    let last = try #require(ended)
+    let last = try client.end(within: 60)
     #expect(last.status == 0, "\(last.errors)")
     printed += last.lines
     // The last line that a killed client printed may be cut.
@@ -110,7 +108,7 @@ import Testing
     // Away for longer than the suspicion time, and the tasks end meanwhile.
     for index in grid.coordinators.indices { grid.killCoordinator(index) }
     try eventually(within: 20, "the tasks end off-line") { executions(grid).count == 4 }
-    Courtesy.pause(milliseconds: Int(TestGrid.suspicion * 1500))
+    Span.pass(milliseconds: Int(TestGrid.suspicion * 1500))
     try grid.startAll()
     let last = try client.end(within: 40)
     #expect(Set(last.lines) == expected(4))

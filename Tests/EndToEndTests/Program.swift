@@ -109,13 +109,15 @@ func eventually(
     if ContinuousClock.now > deadline {
       throw NotInTime(description: "not within \(seconds) s: \(what())")
     }
-    Courtesy.pause()
+    Span.pass(milliseconds: 20)
   }
 }
 
-enum Courtesy {
+/// Time that a scenario is made of: between two kills, or how long somebody is away. Nothing is
+/// waited for by it; for that there is `eventually`.
+enum Span {
   private static let never = DispatchSemaphore(value: 0)
-  static func pause(milliseconds: Int = 20) {
+  static func pass(milliseconds: Int) {
     _ = never.wait(timeout: .now() + .milliseconds(milliseconds))
   }
 }

@@ -24,10 +24,8 @@ struct CancelCommand: ParsableCommand {
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
-      var flags = grid.flags
-      client.add(to: &flags)
       let target = try target.resolved()
-      let run = ControlRun(try GridSettings(flags: flags), target, interrupts)
+      let run = ControlRun(try client.settings(grid), target, interrupts)
       let rows = try run.rows()
       if case .some = target.calls, rows.isEmpty { throw run.nothing }
       let open = rows.filter { $0.state < .cancelled }.map(\.call.counter)
@@ -66,10 +64,8 @@ struct ReleaseCommand: ParsableCommand {
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
-      var flags = grid.flags
-      client.add(to: &flags)
       let target = try target.resolved()
-      let run = ControlRun(try GridSettings(flags: flags), target, interrupts)
+      let run = ControlRun(try client.settings(grid), target, interrupts)
       _ = try run.rows()
       let isSafe = try run.run(endsSession: target.calls == nil) { node in
         if let calls = target.calls { node.tell(.release(calls)) } else { node.tell(.endSession) }

@@ -28,9 +28,7 @@ struct ResultsCommand: ParsableCommand {
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
-      var flags = grid.flags
-      client.add(to: &flags)
-      let settings = try GridSettings(flags: flags)
+      let settings = try client.settings(grid)
       let target = try target.resolved()
       let deadline = try deadline(timeout)
       if wait { _ = try WaitRun(settings, target, interrupts, deadline: deadline).run() }

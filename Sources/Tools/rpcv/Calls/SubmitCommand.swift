@@ -54,10 +54,7 @@ struct SubmitCommand: ParsableCommand {
     }
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
-      var flags = grid.flags
-      client.add(to: &flags)
-      flags[.strategy] = strategy
-      let settings = try GridSettings(flags: flags)
+      let settings = try client.settings(grid, adding: [.strategy: strategy])
       let run = SubmitRun(
         grid: settings, session: session, strategy: try settings.strategy(),
         appends: append, milestone: noWait ? .logged : safe ? .safe : .accepted, printsJSON: json,

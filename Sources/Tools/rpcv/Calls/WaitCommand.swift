@@ -23,11 +23,9 @@ struct WaitCommand: ParsableCommand {
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
-      var flags = grid.flags
-      client.add(to: &flags)
       let target = try target.resolved()
       let run = try WaitRun(
-        GridSettings(flags: flags), target, interrupts, deadline: try deadline(timeout))
+        client.settings(grid), target, interrupts, deadline: try deadline(timeout))
       let tally = try run.run()
       try printOut(
         json ? tally.json(target.session).line + "\n" : tally.text(target.session) + "\n")

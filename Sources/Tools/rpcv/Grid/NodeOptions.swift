@@ -36,7 +36,14 @@ struct ClientFlags: ParsableArguments {
   @Option(help: "Where the session's log is; default: below ~/.local/state/rpcv/sessions.")
   var directory: String?
 
-  func add(to flags: inout [SettingKey: String]) { flags[.directory] = directory }
+  func settings(
+    _ grid: GridFlags, adding own: [SettingKey: String?] = [:]
+  ) throws(CommandError) -> GridSettings {
+    var flags = grid.flags
+    flags[.directory] = directory
+    for (key, value) in own { flags[key] = value }
+    return try GridSettings(flags: flags)
+  }
 }
 
 struct NodeFlags: ParsableArguments {
