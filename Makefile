@@ -13,6 +13,7 @@ DESTDIR ?=
 # The compiler takes about 1.5 GiB a job at its peak, so more jobs than cores win nothing.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FILTER ?=
+SHOW ?= all
 
 RELEASE_DIR := .build-release
 BENCH_DIR := .build-bench
@@ -22,7 +23,7 @@ BENCH_FLAGS := -c release --static-swift-stdlib --scratch-path $(BENCH_DIR) --jo
 TEST_FLAGS := -c release -Xswiftc -enable-testing --disable-xctest --no-parallel --jobs $(JOBS)
 PROGRAMS := rpcv rpcv-logdump
 
-.PHONY: help setup build test lint format install uninstall bench demo proto clean
+.PHONY: help setup build test lint format install uninstall bench demo shows proto clean
 
 help: ## list the targets
 	@echo 'make TARGET [PREFIX=/usr/local] [JOBS=$(JOBS)] [FILTER=name of a test suite]'
@@ -63,6 +64,9 @@ bench: build ## the measurements, beside their peers on this machine
 demo: build ## a grid of processes renders a picture while parts of it are killed
 	@scripts/setup.sh demo
 	@scripts/demo.sh
+
+shows: build ## kill, wipe, compare and measure grids at full size; SHOW=2 for one (scripts/shows.sh)
+	@scripts/shows.sh $(SHOW)
 
 proto: ## generate the Swift of the .proto files that the tests compare our codecs with
 	@scripts/setup.sh proto
