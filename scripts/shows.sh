@@ -256,7 +256,7 @@ show_6_runs() { # COORDINATORS
   fresh "$1"
   for _ in 1 2 3 4 5 6; do
     begun=$(now)
-    yes 1 | head -n 96 | "$rpcv" map --no-progress --joblog "$work/log/jobs" sleep \
+    printf '1\n%.0s' {1..96} | "$rpcv" map --no-progress --joblog "$work/log/jobs" sleep \
       2>>"$work/log/client" || fail "rpcv map ended with status $?"
     ended=$(now)
     [ "$(wc -l <"$work/log/jobs")" = 97 ] || fail "the job log has not 96 calls"
