@@ -146,7 +146,8 @@ let package = Package(
       dependencies: ["LogStore", "ReplicationTransport", "RolesCore", "rpcv", "rpcv-logdump"],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["rpcv", "rpcv-logdump"], swiftSettings: strict),
+      name: "EndToEndTests", dependencies: ["LogStore", "rpcv", "rpcv-logdump"],
+      swiftSettings: strict),
     .testTarget(name: "StyleTests", swiftSettings: strict),
   ]
 )

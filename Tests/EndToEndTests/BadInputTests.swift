@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import LogStore
+
 // What a person may get wrong: each is one clear line and a status that means something, and
 // nothing is changed by it.
 
@@ -25,6 +27,10 @@ import Testing
     Case("coordinator --listen 127.0.0.1:99999", 64, "from 0 to 65535"),
     Case("coordinator --listen 203.0.113.9:7070 --directory x", 78, "cannot listen"),
     Case("coordinator --directory /proc/nowhere", 73, "can't be written"),
+    Case("coordinator --listen 127.0.0.1:0 --directory /dev/null/node", 73, "can't be written"),
+    Case("server --coordinators a --directory /dev/null/node", 73, "can't be written"),
+    Case("submit --coordinators a --directory /dev/null/node -- echo", 73, "can't be written"),
+    Case("map --directory /dev/null/node echo ::: a", 255, "can't be written"),
     Case("coordinator --copies 3", 64, "1 to 2"),
     Case("server", 78, "no coordinator is configured"),
     Case("server --coordinators a:b:c", 64, "brackets"),
@@ -84,6 +90,47 @@ import Testing
     )
     #expect(directory.status == 71 && directory.errors.contains("in use by another process"))
     #expect(try grid.run(["status"], within: 20).output == "no sessions\n")
+  }
+
+  /// F17: whichever file a newer version wrote, nothing in the directory is touched.
+  @Test(arguments: [
+    ("IDENTITY", 0, "rpcv-node 1\n", "rpcv-node 2\n"), ("segment", 8, "\u{1}", "\u{2}"),
+  ])
+  func directoriesOfANewerVersion(file: String, at offset: Int, from: String, to: String) throws {
+    let grid = try TestGrid(coordinators: 1, servers: 1)
+    #expect(try grid.run(["submit", "--session", "s", "--", "true"], within: 20).status == 0)
+    grid.killAll()
+    let directory = grid.directory(ofCoordinator: 0)
+    let path =
+      file == "segment"
+      ? try #require(try grid.segments(ofCoordinator: 0).keys.first.map { "\(directory)/\($0)" })
+      : "\(directory)/\(file)"
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    #expect(bytes[offset...].starts(with: from.utf8))
+    bytes.replaceSubrange(offset..<offset + from.utf8.count, with: to.utf8)
+    if file == "segment" {
+      let check = bytes.withUnsafeBytes { XXH64.hash(UnsafeRawBufferPointer(rebasing: $0[..<56])) }
+      withUnsafeBytes(of: check.littleEndian) { bytes.replaceSubrange(56..<64, with: $0) }
+    } else {
+      let lines = to + String(decoding: bytes, as: UTF8.self).split(separator: "\n")[1] + "\n"
+      let check = String(XXH64.hash([UInt8](lines.utf8)), radix: 16)
+      let padded = String(repeating: "0", count: 16 - check.count) + check
+      bytes = [UInt8]("\(lines)check \(padded)\n".utf8)
+    }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    func all() throws -> [String: Data] {
+      let files = try FileManager.default.subpathsOfDirectory(atPath: directory)
+      return try Dictionary(
+        uniqueKeysWithValues: files.filter { !$0.hasSuffix("facts") && !$0.hasSuffix("archives") }
+          .map { ($0, try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\($0)"))) })
+    }
+    let before = try all()
+    try grid.startCoordinator(0)
+    let ended = try #require(grid.coordinators[0]).end(within: 20)
+    #expect(ended.status == 76)
+    #expect(
+      ended.errors == "rpcv: \(path) has format version 2; this program knows up to 1\n")
+    #expect(try all() == before)
   }
 
   /// Also after everything was given back and forgotten (`map` releases what it printed).

@@ -15,8 +15,13 @@ final class TestGrid {
   private var started = 0
   private(set) var kills = 0
 
-  init(coordinators: Int, servers: Int, slots: Int = 4) throws {
+  /// `prepare` is given the folder before anything is started in it: coordinators have their
+  /// directories c0, c1, ... there, servers s0, s1, ...
+  init(
+    coordinators: Int, servers: Int, slots: Int = 4, prepare: (String) throws -> Void = { _ in }
+  ) throws {
     folder = try TestFolder()
+    try prepare(folder.path)
     addresses = try (0..<coordinators).map { _ in "127.0.0.1:\(try FreePort.draw())" }
     self.slots = slots
     self.coordinators = Array(repeating: nil, count: coordinators)
@@ -107,6 +112,12 @@ final class TestGrid {
 
   private func alive(_ rows: Any?) -> Int {
     (rows as? [[String: Any]] ?? []).count { $0["suspected"] as? Bool == false }
+  }
+
+  /// What `rpcv grid` says of the coordinator's disk.
+  func warnings(ofCoordinator index: Int) throws -> String {
+    let seen = try run(["grid", "--coordinators", addresses[index]], within: 20)
+    return seen.lines.filter { $0.hasPrefix("warning:") }.joined(separator: "\n")
   }
 
   // MARK: what is on the disks
