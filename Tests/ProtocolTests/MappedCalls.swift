@@ -68,6 +68,7 @@ extension ClientResponse {
       if let refusal { $0.refusal = refusal.proto }
       $0.digests = digests.map(\.proto)
       $0.digestsThrough = digestsThrough.value
+      $0.missingSubmissions = missingSubmissions.map(\.proto)
     }
   }
 }

@@ -48,6 +48,7 @@ extension Random {
     response.refusal = optional { $0.refusal() }
     response.digests = list { $0.callDigest() }
     response.digestsThrough = bool() ? .zero : counter()
+    response.missingSubmissions = ranges()
     return response
   }
 

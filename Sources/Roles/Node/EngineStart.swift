@@ -46,7 +46,8 @@ extension NodeEngine {
   }
 
   private mutating func start(dice: inout Dice) throws(LogError) {
-    if let coordinatorSettings = settings.coordinator {
+    if var coordinatorSettings = settings.coordinator {
+      coordinatorSettings.lostAfter = settings.lostAfter
       let info = PeerInfo(
         node: facts.node, address: settings.address, incarnation: facts.startNonce.value)
       replicator = Replicator(local: info, settings: settings.replication)

@@ -21,7 +21,7 @@ public struct NodeSettings: Sendable {
   public var drain = DrainOptions()
   /// How long an archive that no fact names is kept, in uptime.
   public var orphanAge = Duration.seconds(3600)
-  /// A result whose archive was found nowhere for so long is lost: its call runs again.
+  /// A result that was found nowhere for so long, or its archive, is lost: its call runs again.
   public var lostAfter = Duration.seconds(600)
   /// For people; milliseconds since 1970.
   public var wallTime: UInt64 = 0

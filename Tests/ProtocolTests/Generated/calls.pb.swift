@@ -10,8 +10,8 @@
 
 // What clients, servers and operators say to coordinators, and the answers. `Message` is the one
 // payload of the wire: a request or a response in a frame of the transport. What the fields promise
-// stands beside their Swift types in CallMessages.swift. Rules of records.proto hold here too; lists
-// of strings have at most 4096 elements.
+// stands beside their Swift types in CallMessages.swift. Rules of records.proto hold here too;
+// lists of strings have at most 4096 elements.
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -439,6 +439,8 @@ nonisolated struct Rpcv_Calls_ClientResponse: Sendable {
   var digests: [Rpcv_Calls_CallDigest] = []
 
   var digestsThrough: UInt64 = 0
+
+  var missingSubmissions: [Rpcv_Records_CounterRange] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1641,7 +1643,7 @@ nonisolated extension Rpcv_Calls_CallDigest: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ClientResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{1}digests\0\u{3}digests_through\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{1}digests\0\u{3}digests_through\0\u{3}missing_submissions\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1663,6 +1665,7 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
       case 12: try { try decoder.decodeSingularMessageField(value: &self._refusal) }()
       case 13: try { try decoder.decodeRepeatedMessageField(value: &self.digests) }()
       case 14: try { try decoder.decodeSingularUInt64Field(value: &self.digestsThrough) }()
+      case 15: try { try decoder.decodeRepeatedMessageField(value: &self.missingSubmissions) }()
       default: break
       }
     }
@@ -1715,6 +1718,9 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
     if self.digestsThrough != 0 {
       try visitor.visitSingularUInt64Field(value: self.digestsThrough, fieldNumber: 14)
     }
+    if !self.missingSubmissions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.missingSubmissions, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1733,6 +1739,7 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
     if lhs._refusal != rhs._refusal {return false}
     if lhs.digests != rhs.digests {return false}
     if lhs.digestsThrough != rhs.digestsThrough {return false}
+    if lhs.missingSubmissions != rhs.missingSubmissions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

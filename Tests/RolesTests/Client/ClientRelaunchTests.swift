@@ -34,6 +34,32 @@ struct ClientRelaunchTests {
     #expect(bench.violations.isEmpty)
   }
 
+  /// A coordinator knows a collection, and for another run it lacks the submission.
+  @Test(arguments: LoggingStrategy.allCases)
+  func submissionsAreSentAgainWhenTheyAreAskedFor(strategy: LoggingStrategy) throws {
+    var coordinator = ModelCoordinator()
+    _ = firstRun(&coordinator)
+    var bench = ClientBench(strategy: strategy)
+    bench.persistsAtOnce = false
+    bench.start()
+    for number in 1...3 { bench.submit("call \(number)") }
+    bench.settle(&coordinator)
+    let poll = try #require(bench.poll)
+    var response = coordinator.answer(poll.request, copies: [coordinator], refusal: nil)
+    response.missingSubmissions = [CallCounter(2)...CallCounter.greatest]
+    bench.answer(poll, response)
+    if strategy == .blocking {
+      #expect(bench.sync.map { bench.sentSubmissions($0.request) } ?? [] == [])
+      bench.persist()
+    }
+    let sync = try #require(bench.sync)
+    #expect(bench.sentSubmissions(sync.request) == [2, 3])
+    bench.settle(&coordinator)
+    #expect(bench.sync.map { bench.sentSubmissions($0.request) } ?? [] == [])
+    #expect(coordinator.complaints == [])
+    #expect(bench.violations == [])
+  }
+
   @Test func callsOfTheLogAreShippedBeforeTheProgramComesToThem() {
     var bench = ClientBench()
     bench.start()

@@ -21,6 +21,8 @@ extension Client {
     var asksAgain = false
     /// Submissions were sent again from here after a refusal.
     var rewoundTo: CallCounter?
+    /// Submissions that it asked for although it knows that they were collected.
+    var resend = CounterRanges()
     /// Smaller after a refusal for size.
     var batchRecords = Int.max
   }
@@ -40,6 +42,8 @@ extension Client {
     var asksDigestsFrom = CallCounter.zero
     var asksHash = false
     var asksResults = false
+    /// Submissions that the coordinator asked for.
+    var resent: [CallCounter] = []
   }
 
   struct PollExchange: Sendable {
@@ -145,6 +149,7 @@ extension Client {
     }
     safeThrough = max(safeThrough, response.safeThrough)
     take(response.missingArchives, &out)
+    for range in response.missingSubmissions { contact.resend.insert(range) }
     for record in response.results { takeResult(record, at: now, &out) }
     for record in response.exhausted { takeExhausted(record, at: now, &out) }
   }

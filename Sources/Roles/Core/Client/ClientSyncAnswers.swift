@@ -12,6 +12,10 @@ extension Client {
     contact.batchRecords = Int.max
     contact.rewoundTo = nil
     let lostItsDisk = response.acceptedThrough < exchange.acceptedAtStart
+    for counter in exchange.resent {
+      contact.resend.remove(counter)
+      shelf.uncache(.submitted(counter))
+    }
     learn(response, acceptedAtStart: exchange.acceptedAtStart, at: now, &out)
     if !lostItsDisk {
       freeHeld(through: exchange.through)

@@ -14,7 +14,7 @@ extension Client {
       || attachment != nil || !pendingCancels.isEmpty
     // A named session may be known to others: the question is asked before the first call.
     guard contact.isKnown else { return hasWork || !settings.isNewSession ? .zero : nil }
-    if nextSubmission() != nil || contact.asksAgain { return .zero }
+    if nextSubmission() != nil || nextResend() != nil || contact.asksAgain { return .zero }
     if historyPage() != nil || unpolledResults() != nil { return .zero }
     var due: Instant?
     if let oldest = nextControl() { due = oldest }
@@ -75,6 +75,24 @@ extension Client {
     guard call.isLogged else { return next }
     let proof = gate.proof(of: call.sequence)
     return SendPermission(settings.strategy, proof) == nil ? nil : next
+  }
+
+  /// The first submission to be sent again that this log has. What can't be sent yet is asked for
+  /// again by the next answer.
+  private func nextResend(after counter: CallCounter = .zero) -> CallCounter? {
+    guard divergence == nil else { return nil }
+    for range in contact.resend.ranges where range.upperBound > counter {
+      var next = max(range.lowerBound, counter.next)
+      while next <= min(range.upperBound, contact.heldThrough, submittedThrough) {
+        if let call = calls[next], call.isLogged, shelf.holds(.submitted(next)),
+          SendPermission(settings.strategy, gate.proof(of: call.sequence)) != nil
+        {
+          return next
+        }
+        next = next.next
+      }
+    }
+    return nil
   }
 
   /// What stands for the call: its submission, or, if that is gone, its collection.
@@ -168,6 +186,11 @@ extension Client {
 
   private func fillSubmissions(_ batch: inout SyncBatch, _ exchange: inout SyncExchange) {
     guard divergence == nil else { return }
+    while let next = nextResend(after: exchange.resent.last ?? .zero) {
+      let key = ClientRecordKey.submitted(next)
+      guard batch.addSubmission(key, shelf.size(of: key)) else { break }
+      exchange.resent.append(next)
+    }
     // Half of a full batch is left to the controls that wait.
     let reserved = min(outbox.unheldCount, batch.recordLimit / 2)
     while batch.count + reserved < batch.recordLimit || batch.count == 0,

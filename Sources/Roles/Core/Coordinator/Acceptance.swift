@@ -67,6 +67,7 @@ extension Coordinator {
       let examined = try examine(request, &wait)
       wait.needs = examined.needs
       parked[token] = .client(wait)
+      missResults(for: wait)
       if examined.append.isEmpty {
         hold(token, until: wait.needs)
       } else {

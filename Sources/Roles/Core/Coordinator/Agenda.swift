@@ -15,6 +15,8 @@ enum Alarm: Hashable, Comparable, Sendable {
   case server(NodeID)
   /// A call's back-off, or another coordinator's first right to it, ends.
   case call(CallKey)
+  /// A collected result that is asked for was found nowhere.
+  case missed(CallKey)
   /// Another coordinator's tasks are up for anybody.
   case owner(TaskOwner)
 }

@@ -51,6 +51,10 @@ struct CallTrack: Sendable {
   var service = ServiceKey(name: "", version: "")
   /// Inputs that a server would fetch from here.
   var inputs: [ArchiveID] = []
+  var isCollected = false
+  var hasResult = false
+  /// Since when a client has been asking for its collected result, which is not here.
+  var missedSince: Instant?
   /// Archives of the present result.
   var outputs: [ArchiveID] = []
   /// Archives of all finished tasks: each must be kept as long as its record.

@@ -66,6 +66,7 @@ extension Coordinator {
     response.exhausted = delivery.exhausted
     response.released = ledger.session(wait.session)?.released.ranges ?? []
     response.missingArchives = missingArchives(in: wait.session)
+    response.missingSubmissions = missingSubmissions(of: wait, through: response.acceptedThrough)
     return response
   }
 

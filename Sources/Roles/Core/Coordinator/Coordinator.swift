@@ -176,6 +176,7 @@ public struct Coordinator: Sendable {
       case .poll(let token): pollEnded(token)
       case .server(let server): checkSilence(of: server)
       case .call(let key): reconsider(key)
+      case .missed(let key): giveUpMissed(key)
       case .owner(let owner): reconsiderTasks(of: owner)
       }
     }

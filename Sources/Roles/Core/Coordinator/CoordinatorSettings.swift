@@ -21,6 +21,9 @@ public struct CoordinatorSettings: Sendable {
   /// After the first failure a call waits so long, after each further one twice as long.
   public var backOff = Duration.seconds(1)
   public var backOffLimit = Duration.seconds(60)
+  /// A collected result that is asked for and that nobody brings for so long is lost: its call runs
+  /// again.
+  public var lostAfter = Duration.seconds(600)
   /// Tasks given out in one answer, and the bytes of their submissions (one always passes).
   public var assignmentsPerAnswer = 256
   public var assignmentBytes = 4 << 20

@@ -57,6 +57,7 @@ extension Coordinator {
     if track.state >= .finished && track.state != was { dismissTasks(of: key) }
     for task in version.abandoned { dismiss(task, on: nil) }
     updateDelivery(of: key)
+    updateMissed(key)
     reconsider(key)
   }
 
@@ -102,6 +103,8 @@ extension Coordinator {
 
   private func noteResult(of version: CallVersion, _ track: inout CallTrack) {
     let result = version.resultTask
+    track.isCollected = version.isCollected
+    track.hasResult = result != nil
     track.outputs = []
     track.ends = []
     for entry in version.tasks where entry.phase == .finished {
@@ -131,11 +134,13 @@ extension Coordinator {
     for task in track.tasks { dropTask(task, of: key) }
     if let task = track.assigning { dismiss(task, on: nil) }
     stopFollowing(key)
+    agenda.cancel(.missed(key))
     calls[key] = nil
     let session = key.call.session
     sessions[session]?.calls.remove(place)
     sessions[session]?.deliverable.remove(place)
     sessions[session]?.collected.remove(place)
+    sessions[session]?.bereft.remove(place)
     sessions[session]?.digests.invalidate(place.counter)
   }
 

@@ -26,7 +26,7 @@ extension Coordinator {
     } else {
       sessions[session]?.deliverable.remove(place)
     }
-    if track.state == .collected && isComplete {
+    if track.state == .collected && track.hasResult && isComplete {
       if sessions[session]?.collected.insert(place) == true { dirtySessions.insert(session) }
     } else {
       sessions[session]?.collected.remove(place)
@@ -61,7 +61,7 @@ extension Coordinator {
   }
 
   /// The first place from `from` on that the client wants and doesn't have.
-  private func next(
+  func next(
     in places: SortedSet<SessionPlace>, from: SessionPlace, _ wait: ClientWait
   ) -> SessionPlace? {
     var from = from
@@ -110,7 +110,7 @@ extension Coordinator {
 
 extension SessionPlace {
   /// The place after this one, whatever stands there.
-  fileprivate var next: SessionPlace {
+  var next: SessionPlace {
     var bytes = digest.bytes
     for index in bytes.indices.reversed() {
       bytes[index] &+= 1

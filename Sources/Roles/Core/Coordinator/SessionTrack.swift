@@ -31,6 +31,9 @@ struct SessionTrack: Sendable {
   /// Collected ones: sent to a client that asks for them by counter, as a relaunched one does.
   var collected = SortedSet<SessionPlace>()
 
+  /// Collected ones whose results are not here: sought when a client asks for them.
+  var bereft = SortedSet<SessionPlace>()
+
   var incarnations = IncarnationWatch()
   /// Its requests that wait for news.
   var polls = SortedSet<RequestToken>()

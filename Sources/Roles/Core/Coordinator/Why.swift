@@ -40,7 +40,7 @@ extension Coordinator {
     var lines: [String] = []
     switch version.state {
     case .released: lines.append("It is released.")
-    case .collected: lines.append("It is finished, and its client has the result.")
+    case .collected: lines.append(collectedText(key))
     case .cancelled: lines.append("It was cancelled by its client.")
     case .finished: lines.append(finishedText(key, version))
     case .exhausted:
@@ -50,6 +50,18 @@ extension Coordinator {
     }
     for task in version.tasks.suffix(20) { lines.append(text(of: task)) }
     return lines
+  }
+
+  private func collectedText(_ key: CallKey) -> String {
+    let text = "It is finished, and its client has the result."
+    guard let track = calls[key], !track.hasResult else { return text }
+    guard let since = track.missedSince else { return text + " No copy of it is known here." }
+    guard track.arrival != nil else {
+      return text + " A client asks for it, no copy of it is known here, and neither is the"
+        + " submission, without which it can't run again."
+    }
+    return text + " A client asks for it; if nobody brings a copy within "
+      + "\(seconds(since + settings.lostAfter - now)) it runs again."
   }
 
   private func finishedText(_ key: CallKey, _ version: CallVersion) -> String {

@@ -58,6 +58,7 @@ extension ClientResponse: ProtoMessage {
     writer.field(12, optional: refusal)
     writer.field(13, messages: digests)
     writer.field(14, varint: digestsThrough.value)
+    writer.field(15, ranges: missingSubmissions)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -78,6 +79,7 @@ extension ClientResponse: ProtoMessage {
       case 12: refusal = try value.message(12) as Refusal
       case 13: digests.append(try value.message(13))
       case 14: digestsThrough = try value.counter(14)
+      case 15: try value.append(15, to: &missingSubmissions)
       default: break
       }
     }

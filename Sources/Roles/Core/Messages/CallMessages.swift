@@ -62,6 +62,9 @@ public struct ClientResponse: Hashable, Sendable {
   public var digests: [CallDigest] = []
   /// `digests` is complete up to here; 0 if none were asked for.
   public var digestsThrough = CallCounter.zero
+  /// Collected calls that are asked for, whose results are not here, and that can't run again here
+  /// without their submissions. They count as accepted.
+  public var missingSubmissions: [ClosedRange<CallCounter>] = []
 
   public init() {}
 }
