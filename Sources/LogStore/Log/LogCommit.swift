@@ -98,6 +98,17 @@ extension Log {
     }
   }
 
+  /// Notes for how long this node has been up, and when it saw others: what no other node can know.
+  public func note(_ uptimes: Uptimes) {
+    let seen = uptimes.seen.keys.sorted().compactMap { node in
+      uptimes.seen[node].map { Note.seen(node, at: $0) }
+    }
+    files.withLock { keepNotes([.uptime(uptimes.total)] + seen, &$0) }
+  }
+
+  /// As noted by earlier starts.
+  public var notedUptimes: Uptimes { files.withLock { $0.uptimes } }
+
   /// Everything durable, the open segment finished, every file closed. Later appends throw.
   public func close() throws(LogError) {
     try commit()

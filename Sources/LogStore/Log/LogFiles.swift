@@ -29,6 +29,8 @@ struct LogFiles: ~Copyable, Sendable {
   var directoryDirty = false
   var reserve = Reserve.released
   var notes: NotesFile?
+  /// As earlier starts noted them.
+  var uptimes = Uptimes()
   private var clock: UInt64 = 0
 
   mutating func keep(_ name: SegmentName, _ file: OpenFile) {

@@ -22,6 +22,7 @@ extension Log {
     }
     try recovery.scan(visit: visit)
     let (copies, salvage) = try recovery.settle()
+    files.uptimes = recovery.notes.uptimes
     for scan in recovery.scans { files.indexes[scan.name] = scan.index }
     let state = startState(
       recovery, node, log, knownSerial, copies, nonce: entropy.next(), seed: entropy.next(),

@@ -1,5 +1,6 @@
-// What this disk knows about itself and tells nobody: how far each copy was durable here, and
-// which copies damage cut short. A file of 64-byte entries, each with its own checksum, appended
+// What this disk knows about itself and tells nobody: how far each copy was durable here, which
+// copies damage cut short, how long the node has been up and when in that time it last saw another
+// one write. A file of 64-byte entries, each with its own checksum, appended
 // without a sync of its own; an entry that can't be read is skipped. It is in no vector.
 
 enum Note: Hashable, Sendable {
@@ -7,12 +8,29 @@ enum Note: Hashable, Sendable {
   case durable(SegmentName, end: Offset)
   /// Damage cut this copy short; it is whole again when it reaches `until`.
   case damaged(SegmentName, until: Offset)
+  /// For so many nanoseconds, over all starts, this node has been up.
+  case uptime(UInt64)
+  /// When, in that time, a new byte of this node's segments was seen last.
+  case seen(NodeID, at: UInt64)
 }
 
-/// The notes of one log, folded: the latest damage and the greatest durable end of each segment.
+/// For how long a node has been up, over all its starts, and when in that time it last saw new
+/// bytes of each other node's segments; in nanoseconds. Both lag behind by what was not noted yet.
+public struct Uptimes: Hashable, Sendable {
+  public var total: UInt64
+  public var seen: [NodeID: UInt64]
+  public init(total: UInt64 = 0, seen: [NodeID: UInt64] = [:]) {
+    self.total = total
+    self.seen = seen
+  }
+}
+
+/// The notes of one log, folded: the latest damage and the greatest durable end of each segment,
+/// the greatest times.
 struct Notes: Hashable, Sendable {
   private(set) var durable: [SegmentName: Offset] = [:]
   private(set) var damaged: [SegmentName: Offset] = [:]
+  private(set) var uptimes = Uptimes()
 
   mutating func fold(_ note: Note) {
     switch note {
@@ -21,6 +39,8 @@ struct Notes: Hashable, Sendable {
       damaged[name] = until
       // What was known of the longer copy no longer holds of the one that was cut.
       durable[name] = nil
+    case .uptime(let total): uptimes.total = max(uptimes.total, total)
+    case .seen(let node, let at): uptimes.seen[node] = max(uptimes.seen[node] ?? 0, at)
     }
   }
 
@@ -36,7 +56,14 @@ struct Notes: Hashable, Sendable {
     }
       + durable.keys.sorted().compactMap { name in
         durable[name].map { Note.durable(name, end: $0) }
-      }
+      } + times
+  }
+
+  private var times: [Note] {
+    let seen = uptimes.seen.keys.sorted().compactMap { node in
+      uptimes.seen[node].map { Note.seen(node, at: $0) }
+    }
+    return uptimes.total > 0 ? [.uptime(uptimes.total)] + seen : seen
   }
 }
 
@@ -49,6 +76,7 @@ struct NotesFile: Sendable {
   static let largest: UInt64 = 64 << 20
 
   private let path: String
+  private let log: LogKind
   private var handle: FileHandle
   private var end: UInt64
 
@@ -63,9 +91,9 @@ struct NotesFile: Sendable {
       let handle = try fs.open(path, .update)
       let size = min(try fs.size(handle), largest)
       try read(handle, size, log, on: fs, into: &notes)
-      file = NotesFile(path: path, handle: handle, end: (size + 63) & ~63)
+      file = NotesFile(path: path, log: log, handle: handle, end: (size + 63) & ~63)
     } catch  where error.code == missingFile {
-      file = NotesFile(path: path, handle: try fs.open(path, .create), end: 0)
+      file = NotesFile(path: path, log: log, handle: try fs.open(path, .create), end: 0)
       try fs.synchronizeDirectory(directory)
     }
     return (file, notes)
@@ -107,7 +135,7 @@ struct NotesFile: Sendable {
   ) throws(FileError) -> NotesFile {
     let fresh = path + ".new"
     do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
-    var file = NotesFile(path: path, handle: try fs.open(fresh, .create), end: 0)
+    var file = NotesFile(path: path, log: log, handle: try fs.open(fresh, .create), end: 0)
     try file.append(notes.all, on: fs)
     try fs.synchronize(file.handle)
     try fs.rename(fresh, to: path)
@@ -122,7 +150,8 @@ struct NotesFile: Sendable {
     let result = bytes.withUnsafeMutableBytes { out -> Result<Void, FileError> in
       for (index, note) in notes.enumerated() {
         let start = index * NotesFile.entrySize
-        NotesFile.encode(note, into: .init(rebasing: out[start..<(start + NotesFile.entrySize)]))
+        NotesFile.encode(
+          note, log, into: .init(rebasing: out[start..<(start + NotesFile.entrySize)]))
       }
       do throws(FileError) {
         return .success(try fs.write(handle, UnsafeRawBufferPointer(out), at: end))
@@ -135,15 +164,18 @@ struct NotesFile: Sendable {
   func synchronize(on fs: any FileSystem) throws(FileError) { try fs.synchronize(handle) }
   func close(on fs: any FileSystem) { fs.close(handle) }
 
-  private static func encode(_ note: Note, into out: UnsafeMutableRawBufferPointer) {
+  private static func encode(_ note: Note, _ log: LogKind, into out: UnsafeMutableRawBufferPointer)
+  {
     let (kind, name, end): (UInt8, SegmentName, Offset) =
       switch note {
       case .durable(let name, let end): (1, name, end)
       case .damaged(let name, let until): (2, name, until)
+      case .uptime(let total): (3, SegmentName(of: nil, log), Offset(total))
+      case .seen(let node, let at): (4, SegmentName(of: node, log), Offset(at))
       }
     out.putLittle(magic, at: 0)
     out[4] = kind
-    out[5] = name.log.rawValue
+    out[5] = log.rawValue
     out.putLittle(name.node.value.high.byteSwapped, at: 8)
     out.putLittle(name.node.value.low.byteSwapped, at: 16)
     out.putLittle(name.serial.value, at: 24)
@@ -166,10 +198,20 @@ struct NotesFile: Sendable {
     switch bytes[4] {
     case 1: return .durable(name, end: end)
     case 2: return .damaged(name, until: end)
+    case 3: return .uptime(end.value)
+    case 4: return .seen(name.node, at: end.value)
     default: return nil
     }
   }
 
   /// ENOENT is 2 on every system that we run on.
   static let missingFile: Int32 = 2
+}
+
+extension SegmentName {
+  /// In a note that is of no segment, or of a whole node.
+  fileprivate init(of node: NodeID?, _ log: LogKind) {
+    self.init(
+      node: node ?? NodeID(ID128(high: 0, low: 0)), log: log, serial: Serial(0), nonce: Nonce(0))
+  }
 }

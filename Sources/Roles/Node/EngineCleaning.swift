@@ -2,9 +2,9 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// Retires and drains this node's segments: drives one Drainer a log with what the cores know to be
-// dead for ever, and tells them where their records stand afterwards. It owns when a step is due;
-// the drain rule itself is LogStore's.
+// Retires and drains this node's segments and those of the dead: drives one Drainer a log with what
+// the cores know to be dead for ever, and tells them where their records stand afterwards. It owns
+// when a step is due; the drain rule itself is LogStore's.
 
 struct CleaningState: Sendable {
   /// When this node last held all that a neighbour's vector listed.
@@ -55,6 +55,7 @@ extension NodeEngine {
   // MARK: steps
 
   mutating func clean() {
+    if let notes = presence?.takeNotes(at: now) { facts.note(notes) }
     if isDue(cleaning.facts, facts) {
       cleaning.facts = step(cleaning.facts, facts, isDead: isDeadForEver)
     } else {
@@ -154,16 +155,20 @@ extension NodeEngine {
   private var mayDrain: Bool { replicator == nil || cleaning.lastCaughtUp != nil }
 
   /// Whose segments this node retires beside its own: its former identities', and those of nodes
-  /// that the operator removed, if it is the nearest of the living.
+  /// that are absent or that the operator removed, if it is its turn.
   private var nodesToRetire: Set<NodeID> {
     var nodes = cleaning.formerNodes
-    guard let coordinator, let replicator else { return nodes }
-    let removed = coordinator.ledger.removedNodes
-    guard !removed.isEmpty else { return nodes }
-    let living = Set(replicator.status.ring.compactMap(\.node)).subtracting(removed).sorted()
-    for node in removed where node != facts.node {
-      if (living.first { $0 > node } ?? living.first) == facts.node { nodes.insert(node) }
-    }
+    guard let coordinator, let replicator, let presence, !isLogFull else { return nodes }
+    let removed = Set(coordinator.ledger.removedNodes)
+    let gone = removed.union(presence.absent(at: now))
+    guard !gone.isEmpty else { return nodes }
+    // Of most of those who are gone nothing is left.
+    let held = gone.intersection(lastVector.map(\.name.node))
+    guard !held.isEmpty else { return nodes }
+    let ring = Set(replicator.status.ring.compactMap(\.node))
+    let adoption = Adoption(
+      me: facts.node, living: ring.subtracting(gone), removed: removed)
+    for node in held where adoption.isMine(node, presence, at: now) { nodes.insert(node) }
     return nodes
   }
 

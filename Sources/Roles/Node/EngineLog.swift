@@ -58,6 +58,7 @@ extension NodeEngine {
   mutating func setLogFull(_ full: Bool) {
     guard full != isLogFull else { return }
     isLogFull = full
+    if !full { presence?.sawNothing(until: now) }
     outputs.append(
       .warning(
         full
@@ -120,7 +121,14 @@ extension NodeEngine {
     before.reserveCapacity(lastVector.count)
     for end in lastVector { before[end.name] = end }
     var changed: [SegmentEnd] = []
-    for end in vector where before.removeValue(forKey: end.name) != end { changed.append(end) }
+    for end in vector {
+      let old = before.removeValue(forKey: end.name)
+      guard old != end else { continue }
+      changed.append(end)
+      if end.name.node != facts.node, end.end > old?.end ?? .zero {
+        presence?.saw(end.name.node, at: now)
+      }
+    }
     lastVector = vector
     if !changed.isEmpty { events.append(.replicator(.logChanged(changed))) }
     for name in before.keys.sorted() {

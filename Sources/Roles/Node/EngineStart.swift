@@ -48,6 +48,7 @@ extension NodeEngine {
   private mutating func start(dice: inout Dice) throws(LogError) {
     if var coordinatorSettings = settings.coordinator {
       coordinatorSettings.lostAfter = settings.lostAfter
+      coordinatorSettings.adoptAfter = settings.adoptAfter
       let info = PeerInfo(
         node: facts.node, address: settings.address, incarnation: facts.startNonce.value)
       replicator = Replicator(local: info, settings: settings.replication)
@@ -99,6 +100,9 @@ extension NodeEngine {
     let coordinators = settings.coordinators
     if let ledger = coordinator?.ledger {
       lastVector = facts.vector() + archives.log.vector()
+      presence = Presence(
+        facts.notedUptimes, holding: lastVector.map(\.name.node).filter { $0 != facts.node },
+        adoptAfter: settings.adoptAfter, at: now)
       events.append(
         .replicator(
           .started(

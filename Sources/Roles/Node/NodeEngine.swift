@@ -20,6 +20,8 @@ public struct NodeEngine: Sendable {
   public internal(set) var client: Client?
   var transfers = ArchiveTransfers()
   var cleaning: CleaningState
+  /// Of a coordinator: which others are absent.
+  var presence: Presence?
   /// What the replicator was last told of retirements.
   var knownRetirements: UInt64 = 0
 

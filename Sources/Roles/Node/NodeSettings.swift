@@ -21,6 +21,9 @@ public struct NodeSettings: Sendable {
   public var drain = DrainOptions()
   /// How long an archive that no fact names is kept, in uptime.
   public var orphanAge = Duration.seconds(3600)
+  /// A coordinator of whose segments no new byte was seen for so long, in this node's uptime, is
+  /// absent: the living take over what only its segments hold.
+  public var adoptAfter = Duration.seconds(86_400)
   /// A result that was found nowhere for so long, or its archive, is lost: its call runs again.
   public var lostAfter = Duration.seconds(600)
   /// For people; milliseconds since 1970.

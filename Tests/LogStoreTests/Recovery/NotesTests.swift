@@ -16,11 +16,12 @@ struct NotesTests {
     let written: [Note] = [
       .durable(name(1), end: Offset(100)), .durable(name(2), end: Offset(200)),
       .damaged(name(3), until: Offset(300)), .durable(name(1), end: Offset(150)),
+      .uptime(7_000), .seen(otherNode, at: 6_000),
     ]
     try file.append(Array(written[..<2]), on: disk)
     try file.append(Array(written[2...]), on: disk)
     file.close(on: disk)
-    for entry in 0..<4 {
+    for entry in written.indices {
       for bit in stride(from: entry * 512, to: (entry + 1) * 512, by: 7) {
         try disk.flip(bit: UInt64(bit), of: "/n/notes")
         var expected = Notes()
@@ -43,6 +44,23 @@ struct NotesTests {
     let (_, notes) = try NotesFile.open(in: "/n", log: .facts, on: disk)
     #expect(notes.durable == [name(1): Offset(9)])
     #expect(disk.contents(of: "/n/notes")?.count == 192)
+  }
+
+  @Test func uptimesOfTheLogComeBackAtTheNextStart() throws {
+    let disk = SimulatedDisk()
+    let log = try openLog(disk).log
+    #expect(log.notedUptimes == Uptimes())
+    log.note(Uptimes(total: 100, seen: [otherNode: 40]))
+    log.note(Uptimes(total: 200))
+    let image = disk.killImage()
+    let again = try openLog(image, seed: 2).log
+    #expect(again.notedUptimes == Uptimes(total: 200, seen: [otherNode: 40]))
+    again.note(Uptimes(total: 150, seen: [otherNode: 180]))
+    let (_, notes) = try NotesFile.open(in: "/facts", log: .facts, on: image)
+    #expect(notes.uptimes == Uptimes(total: 200, seen: [otherNode: 180]))
+    var rewritten = Notes()
+    for note in notes.all { rewritten.fold(note) }
+    #expect(rewritten == notes)
   }
 
   @Test func damageVoidsWhatWasKnownBefore() {

@@ -9,6 +9,8 @@ enum Alarm: Hashable, Comparable, Sendable {
   case catchUp
   /// Servers had their time to report tasks of this node's earlier starts.
   case report
+  /// Others want to see that this node lives.
+  case alive
   /// A long poll's time is over.
   case poll(RequestToken)
   /// A server may be silent for too long.

@@ -112,6 +112,15 @@ public struct Coordinator: Sendable {
     owners.note(ring, self: identity.node, at: now)
     agenda.set(.catchUp, at: now + settings.suspicionTimeout)
     agenda.set(.report, at: now + settings.suspicionTimeout)
+    agenda.set(.alive, at: now + settings.adoptAfter / 8)
+  }
+
+  /// So that its segments grow, though nothing else happens.
+  private mutating func sayAlive() {
+    agenda.set(.alive, at: now + settings.adoptAfter / 8)
+    guard let identity, !isLogFull else { return }
+    let count = (ledger.aliveCount(of: identity.node) ?? 0) + 1
+    append(.alive(Alive(node: identity.node, count: count)))
   }
 
   private mutating func neighbourAnswered() {
@@ -173,6 +182,7 @@ public struct Coordinator: Sendable {
       switch alarm {
       case .catchUp: caughtUp()
       case .report: earlierStartsWereReported()
+      case .alive: sayAlive()
       case .poll(let token): pollEnded(token)
       case .server(let server): checkSilence(of: server)
       case .call(let key): reconsider(key)

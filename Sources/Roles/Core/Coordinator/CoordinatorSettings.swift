@@ -21,6 +21,9 @@ public struct CoordinatorSettings: Sendable {
   /// After the first failure a call waits so long, after each further one twice as long.
   public var backOff = Duration.seconds(1)
   public var backOffLimit = Duration.seconds(60)
+  /// A coordinator whose segments did not grow for so long is absent, and others take over what
+  /// only its segments hold. A living one makes them grow eight times as often.
+  public var adoptAfter = Duration.seconds(86_400)
   /// A collected result that is asked for and that nobody brings for so long is lost: its call runs
   /// again.
   public var lostAfter = Duration.seconds(600)

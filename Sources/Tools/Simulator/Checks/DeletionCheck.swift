@@ -22,6 +22,8 @@ extension World {
     say("\(nodes[node].name) deletes \(gone.map(\.description).joined(separator: " "))")
     for name in gone {
       statistics.deletions += 1
+      let isThere = nodes.contains { $0.isRunning && $0.identity == name.node }
+      if !isThere { statistics.adoptions += 1 }
       checkDeletion(of: name, node, engine.facts)
     }
     checkPromises(of: node, "after a deletion")

@@ -20,6 +20,9 @@ extension World {
     expect("L2", "not all coordinators hold the same facts", deadline) { self.agree() }
     expect("L2", "a suspicion is never taken back", deadline) { self.suspected().isEmpty }
     expect("L3", "a server keeps what is safe", deadline) { self.unsafeResults() == nil }
+    if scenario.adoptAfter != nil {
+      expect("L2", "segments of the dead stay", deadline) { self.deadSegments() == nil }
+    }
     guard violation == nil else { return }
     awaitSilence(deadline)
     guard violation == nil else { return }
@@ -47,7 +50,10 @@ extension World {
       network.talk = [:]
       run(until: now + .seconds(5)) { false }
       if violation != nil { return }
-      let talk = network.talk.filter { $0.key != "sync" && $0.key != "poll" }
+      var rest: Set = ["sync", "poll"]
+      // The living say that they live.
+      if scenario.adoptAfter != nil { rest.insert("ship") }
+      let talk = network.talk.filter { !rest.contains($0.key) }
       if talk.isEmpty { return }
       guard now < deadline else {
         return violate("L2", "there is talk beside heartbeats: \(talk.sorted { $0 < $1 })")
@@ -73,6 +79,19 @@ extension World {
     }
   }
 
+  /// A copy of a segment of a node that will not be there again: its disk is lost.
+  private func deadSegments() -> String? {
+    let there = Set(coordinators.filter { !nodes[$0].isGone }.compactMap { nodes[$0].identity })
+    for node in living {
+      guard let engine = nodes[node].engine else { continue }
+      let held = engine.facts.vector() + engine.archives.log.vector()
+      if let dead = held.first(where: { !there.contains($0.name.node) }) {
+        return "\(nodes[node].name) holds \(dead.name)"
+      }
+    }
+    return nil
+  }
+
   private func unsafeResults() -> String? {
     for node in servers where nodes[node].isRunning {
       if let record = truth.promises(of: nodes[node].diskNumber).records.first {
@@ -87,6 +106,7 @@ extension World {
   private func unrest() -> String {
     var words = suspected()
     if let text = unsafeResults() { words.append(text) }
+    if scenario.adoptAfter != nil, let text = deadSegments() { words.append(text) }
     if let first = living.first, let mine = nodes[first].engine?.coordinator?.ledger {
       for other in living.dropFirst() {
         guard let theirs = nodes[other].engine?.coordinator?.ledger,

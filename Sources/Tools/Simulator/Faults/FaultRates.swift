@@ -25,6 +25,8 @@ public struct FaultRates: Sendable {
   public var wipes = 0
   /// F4: a node that never returns.
   public var departures = 0
+  /// F18: a coordinator that is away until the storm is over.
+  public var absences = 0
   /// F10.
   public var partitions = 0
   /// F14: somebody is suspected wrongly by somebody.

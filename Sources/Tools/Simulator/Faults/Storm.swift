@@ -11,6 +11,7 @@ enum Fault {
   case deathIn(Int, operations: Int, isPowerCut: Bool)
   case massacre([Int], World.Death)
   case departure(Int)
+  case absence(Int)
   case cut([Network.Pair])
   case join([Network.Pair])
   case slow(Network.Pair)
@@ -30,8 +31,15 @@ extension World {
     for _ in 0..<rates.wipes { plan(.death(victim(), .wipe)) }
     for _ in 0..<rates.departures {
       // A coordinator that never returns must leave two behind, a server one.
-      let mayGo = (scenario.coordinators > 2 ? coordinators : []) + servers
+      let mayGo =
+        (scenario.coordinators > 2 ? coordinators : [])
+        + (scenario.adoptAfter == nil ? servers : [])
       if let node = dice.pick(mayGo) { plan(.departure(node)) }
+    }
+    for _ in 0..<rates.absences {
+      // Soon, so that it is long.
+      let due = now + dice.span(1_000_000...8_000_000)
+      queue.add(.fault(.absence(dice.number(0...scenario.coordinators - 1))), at: due)
     }
     for _ in 0..<rates.partitions {
       let pairs = partition()
@@ -108,6 +116,12 @@ extension World {
       truth.lost(nodes[node].diskNumber, wasCoordinator: nodes[node].role == .coordinator)
       statistics.disksLost += 1
       say("\(nodes[node].name) never returns")
+    case .absence(let node):
+      if nodes[node].isRunning { die(node, dice.chance(0.5) ? .kill : .powerCut) }
+      // Nothing but the end of the storm starts it again.
+      nodes[node].life += 1
+      nodes[node].restartAt = nil
+      say("\(nodes[node].name) stays away")
     case .cut(let pairs):
       statistics.partitions += 1
       say("cut: \(describe(pairs))")
@@ -137,6 +151,7 @@ extension World {
       nodes[index].diesIn = nil
       if !nodes[index].isRunning { start(index) }
     }
+    guard scenario.adoptAfter == nil else { return }
     for index in coordinators where nodes[index].isGone { askRemoval(of: index) }
   }
 

@@ -150,6 +150,7 @@ extension World {
     settings.drain.plantedBugs = scenario.bugs.drain
     settings.orphanAge = .seconds(20)
     settings.lostAfter = .seconds(15)
+    if let adoptAfter = scenario.adoptAfter { settings.adoptAfter = adoptAfter }
     settings.wallTime = 1_700_000_000_000 + now.nanoseconds / 1_000_000
     switch nodes[node].role {
     case .coordinator:

@@ -16,6 +16,9 @@ public struct Scenario: Sendable {
   /// How long everything may take after the storm.
   public var patience = Duration.seconds(300)
   public var faults = FaultRates.none
+  /// How soon an absent coordinator's segments are taken over; nil: not in such a short time, and
+  /// an operator removes who never returns.
+  public var adoptAfter: Duration?
   package var bugs = SimulatedBugs()
   /// More happens only if somebody talks in circles.
   public var eventLimit = 500_000
@@ -81,6 +84,8 @@ public struct Statistics: Sendable, Hashable {
   public var partitions = 0
   public var suspicions = 0
   public var deletions = 0
+  /// Of these, of segments of nodes that are not there.
+  public var adoptions = 0
   public var tasksRun = 0
   public var tasksFailed = 0
   public var relaunches = 0
@@ -98,6 +103,7 @@ public struct Statistics: Sendable, Hashable {
     total.partitions += one.partitions
     total.suspicions += one.suspicions
     total.deletions += one.deletions
+    total.adoptions += one.adoptions
     total.tasksRun += one.tasksRun
     total.tasksFailed += one.tasksFailed
     total.relaunches += one.relaunches

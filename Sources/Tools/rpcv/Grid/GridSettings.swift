@@ -57,6 +57,7 @@ struct GridSettings: Sendable {
       let suspicion = try settings.duration(.suspicion, default: .seconds(10))
       node.replication.heartbeatPeriod = heartbeat
       node.replication.suspicionTimeout = suspicion
+      node.adoptAfter = try settings.duration(.adoptAfter, default: node.adoptAfter)
       if let capacity = try settings.size(.capacity) {
         node.factsLog.capacity = capacity.bytes
       }
@@ -64,6 +65,13 @@ struct GridSettings: Sendable {
         try settings.value(.sync, SyncPolicy.parse) ?? .group(maxDelay: .zero)
       let archives = try settings.choice(.archives, default: ArchivesMode.ring)
       node.replication.replicatesArchives = archives == .ring
+    }
+    // The living write eight times in that time, and what they write has to come around the ring.
+    guard node.adoptAfter >= node.replication.suspicionTimeout * 10 else {
+      throw CommandError(
+        .configuration,
+        "adoption after \(node.adoptAfter) takes over the data of the living: it has to be at "
+          + "least ten times the suspicion, \(node.replication.suspicionTimeout)")
     }
     return node
   }

@@ -55,12 +55,15 @@ struct NodeFlags: ParsableArguments {
   var capacity: String?
   @Option(help: "Archives on the ring, or fetched on demand as in the paper: ring or on-demand.")
   var archives: String?
+  @Option(help: "After what absence a coordinator's data is taken over by the others, e.g. 24h.")
+  var adoptAfter: String?
 
   func add(to flags: inout [SettingKey: String]) {
     flags[.directory] = directory
     flags[.sync] = sync
     flags[.capacity] = capacity
     flags[.archives] = archives
+    flags[.adoptAfter] = adoptAfter
   }
 }
 

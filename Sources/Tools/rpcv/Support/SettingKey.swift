@@ -13,6 +13,7 @@ enum SettingKey: String, CaseIterable, Sendable {
   case sync
   case capacity
   case archives
+  case adoptAfter = "adopt-after"
   case logLevel = "log-level"
 
   var flag: String { "--\(rawValue)" }
@@ -29,7 +30,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     case .slots: "N"
     case .strategy: "optimistic|blocking|non-blocking"
     case .copies: "1|2"
-    case .heartbeat, .suspicion: "DURATION"
+    case .heartbeat, .suspicion, .adoptAfter: "DURATION"
     case .sync: "always|group|interval:DURATION|never"
     case .capacity: "SIZE"
     case .archives: "ring|on-demand"
@@ -51,6 +52,7 @@ enum SettingKey: String, CaseIterable, Sendable {
     case .sync: "when logs are made durable (default: group)"
     case .capacity: "how large the logs may grow (default: no bound but the disk)"
     case .archives: "whether files replicate along the ring too (default: ring)"
+    case .adoptAfter: "after what absence a coordinator's data is taken over (default: 24h)"
     case .logLevel: "debug: tell more on standard error (default: notice)"
     }
   }
