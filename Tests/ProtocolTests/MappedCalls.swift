@@ -86,6 +86,8 @@ extension ServerRequest {
       $0.services = services
       $0.running = running.map(\.proto)
       $0.holding = holding.map(\.proto)
+      if let holdingAfter { $0.holdingAfter = holdingAfter.proto }
+      if let holdingThrough { $0.holdingThrough = holdingThrough.proto }
       $0.poll = poll
       $0.coordinators = coordinators
     }

@@ -63,6 +63,8 @@ extension Random {
     request.services = list { $0.text() }
     request.running = list { $0.task() }
     request.holding = list { $0.task() }
+    request.holdingAfter = optional { $0.task() }
+    request.holdingThrough = optional { $0.task() }
     request.poll = number()
     request.coordinators = list { $0.text() }
     return request

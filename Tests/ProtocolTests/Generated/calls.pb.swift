@@ -449,40 +449,98 @@ nonisolated struct Rpcv_Calls_ClientResponse: Sendable {
   fileprivate var _refusal: Rpcv_Calls_Refusal? = nil
 }
 
-nonisolated struct Rpcv_Calls_ServerRequest: Sendable {
+nonisolated struct Rpcv_Calls_ServerRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// required
-  var server: Data = Data()
+  var server: Data {
+    get {_storage._server}
+    set {_uniqueStorage()._server = newValue}
+  }
 
-  var incarnation: UInt64 = 0
+  var incarnation: UInt64 {
+    get {_storage._incarnation}
+    set {_uniqueStorage()._incarnation = newValue}
+  }
 
-  var sequence: UInt64 = 0
+  var sequence: UInt64 {
+    get {_storage._sequence}
+    set {_uniqueStorage()._sequence = newValue}
+  }
 
-  var seen: UInt64 = 0
+  var seen: UInt64 {
+    get {_storage._seen}
+    set {_uniqueStorage()._seen = newValue}
+  }
 
-  var host: String = String()
+  var host: String {
+    get {_storage._host}
+    set {_uniqueStorage()._host = newValue}
+  }
 
-  var slots: UInt64 = 0
+  var slots: UInt64 {
+    get {_storage._slots}
+    set {_uniqueStorage()._slots = newValue}
+  }
 
-  var wants: UInt64 = 0
+  var wants: UInt64 {
+    get {_storage._wants}
+    set {_uniqueStorage()._wants = newValue}
+  }
 
-  var services: [String] = []
+  var services: [String] {
+    get {_storage._services}
+    set {_uniqueStorage()._services = newValue}
+  }
 
-  var running: [Rpcv_Records_TaskName] = []
+  var running: [Rpcv_Records_TaskName] {
+    get {_storage._running}
+    set {_uniqueStorage()._running = newValue}
+  }
 
-  var holding: [Rpcv_Records_TaskName] = []
+  var holding: [Rpcv_Records_TaskName] {
+    get {_storage._holding}
+    set {_uniqueStorage()._holding = newValue}
+  }
 
   /// milliseconds
-  var poll: UInt64 = 0
+  var poll: UInt64 {
+    get {_storage._poll}
+    set {_uniqueStorage()._poll = newValue}
+  }
 
-  var coordinators: [String] = []
+  var coordinators: [String] {
+    get {_storage._coordinators}
+    set {_uniqueStorage()._coordinators = newValue}
+  }
+
+  /// absent: holding lists from the first on
+  var holdingAfter: Rpcv_Records_TaskName {
+    get {_storage._holdingAfter ?? Rpcv_Records_TaskName()}
+    set {_uniqueStorage()._holdingAfter = newValue}
+  }
+  /// Returns true if `holdingAfter` has been explicitly set.
+  var hasHoldingAfter: Bool {_storage._holdingAfter != nil}
+  /// Clears the value of `holdingAfter`. Subsequent reads from it will return its default value.
+  mutating func clearHoldingAfter() {_uniqueStorage()._holdingAfter = nil}
+
+  /// absent: to the last
+  var holdingThrough: Rpcv_Records_TaskName {
+    get {_storage._holdingThrough ?? Rpcv_Records_TaskName()}
+    set {_uniqueStorage()._holdingThrough = newValue}
+  }
+  /// Returns true if `holdingThrough` has been explicitly set.
+  var hasHoldingThrough: Bool {_storage._holdingThrough != nil}
+  /// Clears the value of `holdingThrough`. Subsequent reads from it will return its default value.
+  mutating func clearHoldingThrough() {_uniqueStorage()._holdingThrough = nil}
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 nonisolated struct Rpcv_Calls_Assignment: Sendable {
@@ -1747,84 +1805,160 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ServerRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}incarnation\0\u{1}sequence\0\u{1}seen\0\u{1}host\0\u{1}slots\0\u{1}wants\0\u{1}services\0\u{1}running\0\u{1}holding\0\u{1}poll\0\u{1}coordinators\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}incarnation\0\u{1}sequence\0\u{1}seen\0\u{1}host\0\u{1}slots\0\u{1}wants\0\u{1}services\0\u{1}running\0\u{1}holding\0\u{1}poll\0\u{1}coordinators\0\u{3}holding_after\0\u{3}holding_through\0")
+
+  fileprivate class _StorageClass {
+    var _server: Data = Data()
+    var _incarnation: UInt64 = 0
+    var _sequence: UInt64 = 0
+    var _seen: UInt64 = 0
+    var _host: String = String()
+    var _slots: UInt64 = 0
+    var _wants: UInt64 = 0
+    var _services: [String] = []
+    var _running: [Rpcv_Records_TaskName] = []
+    var _holding: [Rpcv_Records_TaskName] = []
+    var _poll: UInt64 = 0
+    var _coordinators: [String] = []
+    var _holdingAfter: Rpcv_Records_TaskName? = nil
+    var _holdingThrough: Rpcv_Records_TaskName? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _server = source._server
+      _incarnation = source._incarnation
+      _sequence = source._sequence
+      _seen = source._seen
+      _host = source._host
+      _slots = source._slots
+      _wants = source._wants
+      _services = source._services
+      _running = source._running
+      _holding = source._holding
+      _poll = source._poll
+      _coordinators = source._coordinators
+      _holdingAfter = source._holdingAfter
+      _holdingThrough = source._holdingThrough
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBytesField(value: &self.server) }()
-      case 2: try { try decoder.decodeSingularFixed64Field(value: &self.incarnation) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.seen) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.host) }()
-      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.slots) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.wants) }()
-      case 8: try { try decoder.decodeRepeatedStringField(value: &self.services) }()
-      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.running) }()
-      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.holding) }()
-      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.poll) }()
-      case 12: try { try decoder.decodeRepeatedStringField(value: &self.coordinators) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularBytesField(value: &_storage._server) }()
+        case 2: try { try decoder.decodeSingularFixed64Field(value: &_storage._incarnation) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._sequence) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._seen) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._host) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._slots) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._wants) }()
+        case 8: try { try decoder.decodeRepeatedStringField(value: &_storage._services) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._running) }()
+        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._holding) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._poll) }()
+        case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._coordinators) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._holdingAfter) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._holdingThrough) }()
+        default: break
+        }
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.server.isEmpty {
-      try visitor.visitSingularBytesField(value: self.server, fieldNumber: 1)
-    }
-    if self.incarnation != 0 {
-      try visitor.visitSingularFixed64Field(value: self.incarnation, fieldNumber: 2)
-    }
-    if self.sequence != 0 {
-      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 3)
-    }
-    if self.seen != 0 {
-      try visitor.visitSingularUInt64Field(value: self.seen, fieldNumber: 4)
-    }
-    if !self.host.isEmpty {
-      try visitor.visitSingularStringField(value: self.host, fieldNumber: 5)
-    }
-    if self.slots != 0 {
-      try visitor.visitSingularUInt64Field(value: self.slots, fieldNumber: 6)
-    }
-    if self.wants != 0 {
-      try visitor.visitSingularUInt64Field(value: self.wants, fieldNumber: 7)
-    }
-    if !self.services.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.services, fieldNumber: 8)
-    }
-    if !self.running.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.running, fieldNumber: 9)
-    }
-    if !self.holding.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.holding, fieldNumber: 10)
-    }
-    if self.poll != 0 {
-      try visitor.visitSingularUInt64Field(value: self.poll, fieldNumber: 11)
-    }
-    if !self.coordinators.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.coordinators, fieldNumber: 12)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._server.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._server, fieldNumber: 1)
+      }
+      if _storage._incarnation != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._incarnation, fieldNumber: 2)
+      }
+      if _storage._sequence != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._sequence, fieldNumber: 3)
+      }
+      if _storage._seen != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._seen, fieldNumber: 4)
+      }
+      if !_storage._host.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._host, fieldNumber: 5)
+      }
+      if _storage._slots != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._slots, fieldNumber: 6)
+      }
+      if _storage._wants != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._wants, fieldNumber: 7)
+      }
+      if !_storage._services.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._services, fieldNumber: 8)
+      }
+      if !_storage._running.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._running, fieldNumber: 9)
+      }
+      if !_storage._holding.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._holding, fieldNumber: 10)
+      }
+      if _storage._poll != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._poll, fieldNumber: 11)
+      }
+      if !_storage._coordinators.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._coordinators, fieldNumber: 12)
+      }
+      try { if let v = _storage._holdingAfter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      try { if let v = _storage._holdingThrough {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Rpcv_Calls_ServerRequest, rhs: Rpcv_Calls_ServerRequest) -> Bool {
-    if lhs.server != rhs.server {return false}
-    if lhs.incarnation != rhs.incarnation {return false}
-    if lhs.sequence != rhs.sequence {return false}
-    if lhs.seen != rhs.seen {return false}
-    if lhs.host != rhs.host {return false}
-    if lhs.slots != rhs.slots {return false}
-    if lhs.wants != rhs.wants {return false}
-    if lhs.services != rhs.services {return false}
-    if lhs.running != rhs.running {return false}
-    if lhs.holding != rhs.holding {return false}
-    if lhs.poll != rhs.poll {return false}
-    if lhs.coordinators != rhs.coordinators {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._server != rhs_storage._server {return false}
+        if _storage._incarnation != rhs_storage._incarnation {return false}
+        if _storage._sequence != rhs_storage._sequence {return false}
+        if _storage._seen != rhs_storage._seen {return false}
+        if _storage._host != rhs_storage._host {return false}
+        if _storage._slots != rhs_storage._slots {return false}
+        if _storage._wants != rhs_storage._wants {return false}
+        if _storage._services != rhs_storage._services {return false}
+        if _storage._running != rhs_storage._running {return false}
+        if _storage._holding != rhs_storage._holding {return false}
+        if _storage._poll != rhs_storage._poll {return false}
+        if _storage._coordinators != rhs_storage._coordinators {return false}
+        if _storage._holdingAfter != rhs_storage._holdingAfter {return false}
+        if _storage._holdingThrough != rhs_storage._holdingThrough {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

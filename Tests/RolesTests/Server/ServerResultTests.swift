@@ -201,6 +201,11 @@ struct ServerResultTests {
       bench.advance(.seconds(1))
       let holding = bench.poll?.poll?.holding ?? []
       #expect(holding.count <= 10)
+      // A page is all that there is between its bounds.
+      if let request = bench.poll?.poll {
+        let between = (1...30).map { Example.task($0) }.filter { request.covers($0) }
+        #expect(between == holding)
+      }
       listed.formUnion(holding)
     }
     #expect(listed.count == 30)

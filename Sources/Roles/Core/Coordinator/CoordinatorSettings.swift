@@ -46,9 +46,6 @@ public struct CoordinatorSettings: Sendable {
   public var servicesPerServer = 1_024
   /// Tasks that one heartbeat may list.
   public var taskListLimit = 100_000
-  /// A heartbeat that lists so many held results may leave out others, which come next time: then
-  /// what it doesn't list is not missing.
-  public var holdingPage = 1_000
   /// A server is told again to send or drop the same task after so long; answers that go out anyway
   /// say it each time.
   public var retellAfter = Duration.seconds(5)

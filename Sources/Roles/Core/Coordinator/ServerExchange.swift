@@ -91,9 +91,12 @@ extension Coordinator {
     }
     var reported = Set(request.running)
     reported.formUnion(request.holding)
-    // What runs is always told whole; of what is held this may be one page of several.
-    if isPage(request), isSameStart, held.count < settings.taskListLimit {
-      reported.formUnion(held)
+    // What runs is always told whole; of what is held this may be one page of several. Of the
+    // others only those matter here whose ends have not come yet.
+    if isSameStart {
+      for task in held where !request.covers(task) && tasks[task]?.phase == .assigned {
+        reported.insert(task)
+      }
     }
     let gone = entry.reported.subtracting(reported).sorted()
     let new = reported.subtracting(entry.reported).sorted()
@@ -109,15 +112,13 @@ extension Coordinator {
     for task in gone + new { reconsider(task) }
   }
 
-  private func isPage(_ request: ServerRequest) -> Bool {
-    request.holding.count >= settings.holdingPage
-  }
-
-  /// An assignment that two heartbeats after its answer was taken don't list has never arrived.
+  /// An assignment that two heartbeats after its answer was taken don't list, though they would
+  /// list it, has never arrived.
   private mutating func examine(_ request: ServerRequest) {
-    guard let entry = servers[request.server], !isPage(request) else { return }
+    guard let entry = servers[request.server] else { return }
     for task in entry.sent.keys.sorted() {
-      guard var sent = entry.sent[task] else { continue }
+      guard var sent = entry.sent[task], entry.reported.contains(task) || request.covers(task)
+      else { continue }
       if entry.reported.contains(task) {
         sent.missed = 0
       } else if sent.incarnation != request.incarnation || request.seen >= sent.sequence {
@@ -128,17 +129,19 @@ extension Coordinator {
       servers[request.server]?.sent[task] = nil
       neverArrived(task, at: request.server, "didn't list it in two heartbeats")
     }
-    examineOthers(entry, request.server)
+    examineOthers(entry, request)
   }
 
   /// The same for tasks that others assigned, or earlier starts of this node: who assigned one may
   /// hear no server any more, and be trusted by all who do.
-  private mutating func examineOthers(_ entry: ServerEntry, _ server: NodeID) {
+  private mutating func examineOthers(_ entry: ServerEntry, _ request: ServerRequest) {
+    let server = request.server
     for task in assignedTo[server]?.elements ?? [] where entry.sent[task] == nil {
       guard !entry.reported.contains(task) else {
         servers[server]?.unlisted[task] = nil
         continue
       }
+      guard request.covers(task) else { continue }
       let since = entry.unlisted[task] ?? now
       servers[server]?.unlisted[task] = since
       guard now >= since + settings.reportGrace else { continue }

@@ -17,6 +17,8 @@ extension ServerRequest: ProtoMessage {
     writer.field(10, tasks: holding)
     writer.field(11, varint: poll)
     writer.field(12, strings: coordinators)
+    if let holdingAfter { writer.field(13, task: holdingAfter) }
+    if let holdingThrough { writer.field(14, task: holdingThrough) }
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -36,6 +38,8 @@ extension ServerRequest: ProtoMessage {
       case 10: request.holding.append(try value.task(10))
       case 11: request.poll = try value.unsigned(11)
       case 12: try value.append(12, to: &request.coordinators)
+      case 13: request.holdingAfter = try value.task(13)
+      case 14: request.holdingThrough = try value.task(14)
       default: break
       }
     }

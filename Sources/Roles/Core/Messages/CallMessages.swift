@@ -125,10 +125,20 @@ public struct ServerRequest: Hashable, Sendable {
   public var running: [TaskName] = []
   /// Tasks whose Finished or Failed record it holds and does not know to be safe.
   public var holding: [TaskName] = []
+  /// If there are too many for one request, `holding` is one page of them: all above the one name
+  /// and up to the other. Nil: from the first, to the last.
+  public var holdingAfter: TaskName?
+  public var holdingThrough: TaskName?
   public var poll: UInt64 = 0
   public var coordinators: [String] = []
 
   public init(server: NodeID) { self.server = server }
+
+  /// Whether the task would be listed if the server had it.
+  public func covers(_ task: TaskName) -> Bool {
+    if let holdingAfter, task <= holdingAfter { return false }
+    return holdingThrough.map { task <= $0 } ?? true
+  }
 }
 
 public struct Assignment: Hashable, Sendable {

@@ -23,8 +23,10 @@ struct HeldResults: Sendable {
   }
 
   private var items: [TaskName: Item] = [:]
-  /// Oldest first, with the names of some that are gone.
-  private var order: Deque<TaskName> = []
+  /// Those that are durable: what heartbeats list.
+  private var told = SortedSet<TaskName>()
+  /// Where the last page ended.
+  private var toldThrough: TaskName?
   private var ready: Deque<TaskName> = []
   /// Tasks that wait for an archive, in the order in which they came to.
   private var waitingFor: [ArchiveID: [TaskName]] = [:]
@@ -36,13 +38,13 @@ struct HeldResults: Sendable {
   mutating func add(_ task: TaskName, _ state: State) {
     guard items[task] == nil else { return }
     items[task] = Item(state: state, proof: nil)
-    order.append(task)
   }
 
   /// It is durable: from now on it may be sent.
   mutating func becameDurable(_ task: TaskName, _ proof: Durable) {
     guard items[task] != nil else { return }
     items[task]?.proof = proof
+    told.insert(task)
     if case .logging? = items[task]?.state { makeReady(task) }
   }
 
@@ -59,7 +61,10 @@ struct HeldResults: Sendable {
     items[task]?.state = state
   }
 
-  mutating func drop(_ task: TaskName) -> Bool { items.removeValue(forKey: task) != nil }
+  mutating func drop(_ task: TaskName) -> Bool {
+    told.remove(task)
+    return items.removeValue(forKey: task) != nil
+  }
 
   var hasReady: Bool { !ready.isEmpty }
 
@@ -108,21 +113,17 @@ struct HeldResults: Sendable {
     waitingFor = [:]
   }
 
-  /// At most so many names for a heartbeat. If there are more, the others come next time.
-  mutating func list(limit: Int) -> [TaskName] {
-    if order.count > 64 && order.count > items.count * 2 {
-      order = Deque(order.filter { items[$0] != nil })
+  /// One heartbeat's page: so many names at most, in order, and between which bounds these are all.
+  /// The next page follows on this one; what is not durable is not told.
+  mutating func page(limit: Int) -> (names: [TaskName], after: TaskName?, through: TaskName?) {
+    let after = toldThrough
+    var names: [TaskName] = []
+    var next = after.map { told.first(after: $0) } ?? told.first
+    while names.count < limit, let task = next {
+      names.append(task)
+      next = told.first(after: task)
     }
-    var listed: [TaskName] = []
-    var examined = 0
-    let total = order.count
-    while examined < total, listed.count < limit, let task = order.popFirst() {
-      examined += 1
-      guard let item = items[task] else { continue }
-      order.append(task)
-      // What is not durable is not told.
-      if item.proof != nil { listed.append(task) }
-    }
-    return listed.sorted()
+    toldThrough = next == nil ? nil : names.last
+    return (names, after, toldThrough)
   }
 }

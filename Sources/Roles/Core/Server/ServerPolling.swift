@@ -43,7 +43,10 @@ extension Server {
     request.wants = wants
     request.services = offer.services
     request.running = (Array(tasks.keys) + Array(logging) + unlogged.map(\.task)).sorted()
-    request.holding = held.list(limit: settings.holdingListed)
+    let page = held.page(limit: settings.holdingListed)
+    request.holding = page.names
+    request.holdingAfter = page.after
+    request.holdingThrough = page.through
     request.poll = settings.heartbeat.wholeMilliseconds
     request.coordinators = coordinators.addresses
     let timeout = settings.heartbeat + settings.suspicion
