@@ -25,6 +25,8 @@ struct ArchiveIndex: Sendable {
   /// Chunks that no held record has yet, by the archives that want them.
   private var wanted: [Hash256: [Hash256]] = [:]
   private var pins: [Hash256: UInt64] = [:]
+  /// Archives of which something changed.
+  private var touched: Set<Hash256> = []
 
   mutating func note(
     _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, at position: Position,
@@ -40,6 +42,7 @@ struct ArchiveIndex: Sendable {
         chunks[hash]?.others.append(place)
       } else {
         chunks[hash] = Chunk(place: place, users: wanted.removeValue(forKey: hash) ?? [])
+        touched.formUnion(users(of: hash))
       }
     case .archiveManifest:
       guard let manifest = ArchiveManifest(payload: payload) else { return }
@@ -48,6 +51,7 @@ struct ArchiveIndex: Sendable {
         return
       }
       manifests[manifest.id] = Entry(manifest: manifest, place: place)
+      touched.insert(manifest.id)
       for chunk in manifest.chunks { addUser(manifest.id, of: chunk) }
     default: break
     }
@@ -59,6 +63,12 @@ struct ArchiveIndex: Sendable {
     } else if wanted[chunk]?.last != archive {
       wanted[chunk, default: []].append(archive)
     }
+  }
+
+  mutating func takeTouched() -> Set<Hash256> {
+    let result = touched
+    if !result.isEmpty { touched = [] }
+    return result
   }
 
   func missing(of manifest: ArchiveManifest) -> [UInt64] {
@@ -98,6 +108,7 @@ struct ArchiveIndex: Sendable {
       var places = [chunk.place] + chunk.others
       places.removeAll { $0.position.segment == segment }
       guard places.count <= chunk.others.count else { continue }
+      touched.formUnion(chunk.users)
       guard let first = places.first else {
         chunks[hash] = nil
         for user in chunk.users where manifests[user] != nil { addUser(user, of: hash) }
@@ -110,6 +121,7 @@ struct ArchiveIndex: Sendable {
       var places = [entry.place] + entry.others
       places.removeAll { $0.position.segment == segment }
       guard places.count <= entry.others.count else { continue }
+      touched.insert(id)
       guard let first = places.first else {
         manifests[id] = nil
         for hash in entry.manifest.chunks { chunks[hash]?.users.removeAll { $0 == id } }

@@ -54,7 +54,7 @@ extension ArchiveManifest {
   }
 
   /// Nil if these are not a sound manifest's bytes.
-  init?(payload bytes: UnsafeRawBufferPointer) {
+  package init?(payload bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= 44 else { return nil }
     let size = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
     let count = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 40, as: UInt32.self))

@@ -24,6 +24,7 @@ public final class ArchiveStore: Sendable {
     ) { position, kind, payload in
       index.note(kind, payload, at: position, .zero)
     }
+    _ = index.takeTouched()
     return (ArchiveStore(log, index), report)
   }
 
@@ -49,6 +50,10 @@ public final class ArchiveStore: Sendable {
   public func missing(of manifest: ArchiveManifest) -> [UInt64] {
     state.withLock { $0.missing(of: manifest) }
   }
+
+  /// Archives of which anything arrived, or went, since this was asked last: those that have to be
+  /// looked at again, and perhaps some more.
+  public func takeTouched() -> Set<Hash256> { state.withLock { $0.takeTouched() } }
 
   // MARK: putting
 

@@ -1,18 +1,36 @@
+import DequeModule
 import LogStore
 import ReplicationCore
 import RolesCore
 
 // What is told of archives as they become held, durable and safe: to the coordinator core for those
-// that it asked about, and to offers that wait until the archive is durable. It owns who waits;
-// what is held is the store's.
+// that it asked about, and to offers that wait until the archive is durable. It owns who waits, and
+// which archives are worth a look: those that the store touched, those that wait for the disk, and
+// those for which the time or another coordinator's word has come. What is held is the store's.
 
 struct ArchiveNews: Sendable {
+  private struct Miss: Sendable {
+    var since: Instant
+    var id: ArchiveID
+  }
+  /// An archive that waits until another coordinator has this record.
+  private struct Wait: Sendable {
+    var ordinal: Ordinal
+    var id: ArchiveID
+  }
+
   /// What the coordinator was last told of each archive that it asked about.
   private(set) var watched: [ArchiveID: ArchiveState] = [:]
-  /// Since when the store has lacked them.
+  /// Since when the store has lacked them, also in the order of time.
   private var missingSince: [ArchiveID: Instant] = [:]
-  /// Not yet safe, in order.
-  private(set) var unsettled: [ArchiveID] = []
+  private var misses: Deque<Miss> = []
+  /// To be looked at at the next occasion.
+  private var due: Set<ArchiveID> = []
+  /// Complete, and not durable yet.
+  private var held: Set<ArchiveID> = []
+  /// Durable and not safe: by the segment and the record that others lack, in order. Some are of
+  /// archives that nobody watches any more.
+  private var waits: [SegmentName: [Wait]] = [:]
   /// Offers of complete archives that are not durable yet: request by archive.
   private var offers: [ArchiveID: [UInt64]] = [:]
   /// The clients' uploads to this very process that wait to be durable.
@@ -22,35 +40,65 @@ struct ArchiveNews: Sendable {
   mutating func watch(_ id: ArchiveID) -> Bool {
     guard watched[id] == nil else { return false }
     watched[id] = .missing
-    unsettled.append(id)
+    due.insert(id)
     return true
   }
 
   mutating func unwatch(_ id: ArchiveID) {
     guard watched.removeValue(forKey: id) != nil else { return }
     missingSince[id] = nil
-    unsettled.removeAll { $0 == id }
+    due.remove(id)
+    held.remove(id)
+  }
+
+  /// The archives of which there may be news, in order; `touched` are those that the store learnt
+  /// anything of.
+  mutating func takeDue(
+    touched: Set<ArchiveID>, at now: Instant, lostAfter: Duration
+  ) -> [ArchiveID] {
+    var ids = due.union(held)
+    due = []
+    for id in touched where watched[id].map({ $0 < .safe }) ?? false { ids.insert(id) }
+    while let first = misses.first, now - first.since >= lostAfter {
+      misses.removeFirst()
+      if missingSince[first.id] == first.since { ids.insert(first.id) }
+    }
+    return ids.filter { watched[$0] != nil }.sorted()
   }
 
   /// What is missing for so long counts as lost until it turns up: whoever could have it was asked
-  /// all the time.
+  /// all the time. `unmet` is the first of its records that no other coordinator is known to have.
   mutating func judge(
-    _ id: ArchiveID, _ state: ArchiveState, at now: Instant, lostAfter: Duration
+    _ id: ArchiveID, _ state: ArchiveState, unmet: Position?, at now: Instant, lostAfter: Duration
   ) -> ArchiveState {
+    if state == .held { held.insert(id) } else { held.remove(id) }
+    if state == .durable, let unmet { wait(id, for: unmet) }
     guard state == .missing else {
       missingSince[id] = nil
       return state
     }
     let since = missingSince[id] ?? now
-    missingSince[id] = since
+    if missingSince.updateValue(since, forKey: id) == nil {
+      misses.append(Miss(since: since, id: id))
+    }
     return now - since >= lostAfter ? .lost : .missing
+  }
+
+  private mutating func wait(_ id: ArchiveID, for unmet: Position) {
+    var list = waits[unmet.segment] ?? []
+    // Nearly always it is the newest.
+    var index = list.count
+    while index > 0, list[index - 1].ordinal > unmet.ordinal { index -= 1 }
+    if index > 0, list[index - 1].ordinal == unmet.ordinal, list[index - 1].id == id { return }
+    waits[unmet.segment] = nil
+    list.insert(Wait(ordinal: unmet.ordinal, id: id), at: index)
+    waits[unmet.segment] = list
   }
 
   /// True if this is news.
   mutating func tell(_ id: ArchiveID, _ state: ArchiveState) -> Bool {
     guard let before = watched[id], before != state else { return false }
     watched[id] = state
-    if state == .safe { unsettled.removeAll { $0 == id } }
     return true
   }
 
@@ -60,7 +108,6 @@ struct ArchiveNews: Sendable {
   mutating func await(_ id: ArchiveID, for owner: TransferOwner) { localPuts.append((id, owner)) }
 
   var awaited: [ArchiveID] { offers.keys.sorted() }
-  var isIdle: Bool { unsettled.isEmpty && offers.isEmpty && localPuts.isEmpty }
 
   mutating func takeOffers(of id: ArchiveID) -> [UInt64] { offers.removeValue(forKey: id) ?? [] }
 
@@ -81,13 +128,31 @@ struct ArchiveNews: Sendable {
 
   // MARK: copies elsewhere
 
+  /// True if there may be news of an archive by that.
   mutating func peerHolds(_ name: SegmentName, _ records: Ordinal) -> Bool {
     guard records > peers[name] ?? .zero else { return false }
     peers[name] = records
-    return true
+    guard var list = waits.removeValue(forKey: name) else { return false }
+    let met = list.prefix { $0.ordinal < records }.count
+    for wait in list.prefix(met) { due.insert(wait.id) }
+    list.removeFirst(met)
+    if !list.isEmpty { waits[name] = list }
+    return met > 0
   }
 
-  func isElsewhere(_ positions: [Position]) -> Bool {
-    positions.allSatisfy { $0.ordinal < peers[$0.segment] ?? .zero }
+  /// The copy here is gone: what stood there stands elsewhere, or is missing.
+  mutating func forget(_ name: SegmentName) {
+    peers[name] = nil
+    for wait in waits.removeValue(forKey: name) ?? [] { due.insert(wait.id) }
+  }
+
+  /// Other rules hold for what is safe.
+  mutating func lookAtAll() {
+    for (id, state) in watched where state < .safe { due.insert(id) }
+  }
+
+  /// The first record that no other coordinator is known to have.
+  func unmet(_ positions: [Position]) -> Position? {
+    positions.first { $0.ordinal >= peers[$0.segment] ?? .zero }
   }
 }

@@ -200,20 +200,29 @@ extension NodeEngine {
     archivesAdvanced()
   }
 
-  private func state(of id: ArchiveID) -> ArchiveState {
-    guard archives.isComplete(id) else { return .missing }
-    guard archives.isDurable(id) else { return .held }
+  private func state(of id: ArchiveID) -> (state: ArchiveState, unmet: Position?) {
+    guard archives.isComplete(id) else { return (.missing, nil) }
+    guard archives.isDurable(id) else { return (.held, nil) }
     let replicates = replicator?.settings.replicatesArchives ?? false
-    guard replicates, lastRing.listed > 1 else { return .safe }
-    return archiveNews.isElsewhere(archives.positions(of: id)) ? .safe : .durable
+    guard replicates, lastRing.listed > 1 else { return (.safe, nil) }
+    let unmet = archiveNews.unmet(archives.positions(of: id))
+    return (unmet == nil ? .safe : .durable, unmet)
   }
 
-  /// News for whoever waits for archives.
+  /// Other rules hold for what is safe.
+  mutating func archivesMayBeSafe() {
+    archiveNews.lookAtAll()
+    archivesAdvanced()
+  }
+
+  /// News for whoever waits for archives. Costs what changed, not what is held.
   mutating func archivesAdvanced() {
-    guard !archiveNews.isIdle else { return }
-    for id in archiveNews.unsettled {
+    let due = archiveNews.takeDue(
+      touched: archives.takeTouched(), at: now, lostAfter: settings.lostAfter)
+    for id in due {
+      let (found, unmet) = state(of: id)
       let state = archiveNews.judge(
-        id, state(of: id), at: now, lostAfter: settings.lostAfter)
+        id, found, unmet: unmet, at: now, lostAfter: settings.lostAfter)
       if archiveNews.tell(id, state) {
         if state >= .held {
           transfers.abandon(TransferKey(owner: .coordinator, archive: id, uploads: false))

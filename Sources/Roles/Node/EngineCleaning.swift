@@ -142,6 +142,7 @@ extension NodeEngine {
     for name in step.deleted {
       if log.kind == .archives {
         archives.forget(name)
+        archiveNews.forget(name)
       } else {
         events.append(.coordinator(.segmentDeleted(name)))
       }

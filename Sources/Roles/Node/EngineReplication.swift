@@ -135,7 +135,9 @@ extension NodeEngine {
       }
     }
     guard view != lastRing else { return }
+    let listed = lastRing.listed
     lastRing = view
+    if view.listed != listed { archivesMayBeSafe() }
     events.append(.coordinator(.ring(view)))
   }
 
