@@ -127,12 +127,10 @@ extension NodeEngine {
     view.size = status.ring.count
     view.listed = status.coordinators
     view.addresses = replicator.coordinatorAddresses
-    view.peers = replicator.known.compactMap { entry in
-      entry.node.map {
-        RingView.Peer(
-          node: $0, start: entry.incarnation.map(Nonce.init),
-          suspected: replicator.suspects(entry.address))
-      }
+    view.peers = replicator.known.newestOfEachNode.map { node, entry in
+      RingView.Peer(
+        node: node, start: entry.incarnation.map(Nonce.init),
+        suspected: replicator.suspects(entry.address))
     }
     guard view != lastRing else { return }
     let listed = lastRing.listed
@@ -198,5 +196,26 @@ extension NodeEngine {
         OwnerFloor(owner: LogOwner(node: $0.node, log: $0.log), floor: $0.below, record: $0.record)
       }
     }
+  }
+}
+
+extension [Membership.Entry] {
+  /// A node may be known by several routes. What it said last, by whichever, is what it is: another
+  /// route may still tell of an earlier start.
+  var newestOfEachNode: [(node: NodeID, entry: Membership.Entry)] {
+    var newest: [NodeID: Membership.Entry] = [:]
+    for entry in self {
+      guard let node = entry.node else { continue }
+      if let other = newest[node], !entry.isNewer(than: other) { continue }
+      newest[node] = entry
+    }
+    return newest.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+}
+
+extension Membership.Entry {
+  fileprivate func isNewer(than other: Membership.Entry) -> Bool {
+    if hasAnswered != other.hasAnswered { return hasAnswered }
+    return seen > other.seen
   }
 }
