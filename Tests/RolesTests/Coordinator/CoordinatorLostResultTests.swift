@@ -4,7 +4,8 @@ import Testing
 
 @testable import RolesCore
 
-/// Results that nobody has any more (F4): collected ones whose only disk is lost.
+/// Results that nobody has any more (F4): collected ones whose only disk is lost, and ones whose
+/// archives are nowhere.
 @Suite struct CoordinatorLostResultTests {
   /// The only coordinator's disk was lost: the client told of its collection, and nobody has the
   /// result.
@@ -125,5 +126,51 @@ import Testing
     #expect(h.why(CallSample.call(1)).contains("neither is the submission"))
     h.submit(1...1)
     #expect(h.why(CallSample.call(1)).contains("within 30.0 s it runs again"))
+  }
+
+  // MARK: Archives
+
+  private func finishWithFiles(_ h: inout CoordinatorHarness, _ archive: ArchiveID) {
+    var server = FakeServer(1)
+    let tasks = h.pull(server.next(), wants: 1)
+    var request = ResultsRequest(server: server.id)
+    request.records = tasks.map { CallSample.finished($0, "ok", files: archive) }
+    h.ask(request)
+  }
+
+  /// The word that it is lost died with the process; the archive is as lost as before.
+  @Test func aLostArchiveIsGivenUpAgainAfterARestart() {
+    var h = CoordinatorHarness()
+    let archive = CallSample.archive(1)
+    h.submit(1...1)
+    finishWithFiles(&h, archive)
+    h.syncsAlways = false
+    h.archive(archive, .lost)
+    #expect(h.state(1) == .pending)
+    h.syncsAlways = true
+    h.crash(CoordinatorSettings(), ring: RingView())
+    #expect(h.state(1) == .finished)
+    #expect(h.needed == [archive, archive])
+    h.archive(archive, .lost)
+    #expect(h.state(1) == .pending)
+    h.crash(CoordinatorSettings(), ring: RingView())
+    #expect(h.state(1) == .pending)
+  }
+
+  /// The same archive was lost as another call's input; who brings the result may have it.
+  @Test func aLostArchiveIsSoughtAnewForAnotherCall() {
+    var h = CoordinatorHarness()
+    let archive = CallSample.archive(1)
+    h.submit(1...1)
+    h.submit(2...2) { $0.input = .archive(archive, size: 1) }
+    h.archive(archive, .lost)
+    #expect(h.needed == [archive])
+    finishWithFiles(&h, archive)
+    #expect(h.state(1) == .finished)
+    #expect(h.needed == [archive, archive])
+    h.archive(archive, .missing)
+    #expect(h.state(1) == .finished)
+    h.archive(archive, .lost)
+    #expect(h.state(1) == .pending)
   }
 }

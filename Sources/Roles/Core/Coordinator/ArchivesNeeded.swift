@@ -76,7 +76,13 @@ extension Coordinator {
   }
 
   private mutating func addUser(_ key: CallKey, of id: ArchiveID) {
-    if archiveUsers[id] == nil { directives.append(.needArchive(id)) }
+    if archiveUsers[id] == nil {
+      directives.append(.needArchive(id))
+    } else if archives[id] == .lost {
+      // Who told of this call may have it: it is sought anew, and told lost anew.
+      archives[id] = .missing
+      directives += [.archiveNotNeeded(id), .needArchive(id)]
+    }
     archiveUsers[id, default: SortedSet()].insert(key)
   }
 

@@ -3,13 +3,14 @@ import ReplicationCore
 import RolesCore
 
 // I4: whenever a copy of a segment has gone, every record in it is dead for ever, by a fold of what
-// is durable there, or stands there byte for byte, durable, in another segment.
+// is durable there, or stands there byte for byte, durable, in another segment. Archives: see
+// ArchiveDeletionCheck.
 
 extension World {
   /// Called around each step in which a node may clean.
   func watchDeletions(_ node: Int, before: Bool) {
     guard let engine = nodes[node].engine, violation == nil else { return }
-    let held = engine.facts.vector()
+    let held = engine.facts.vector() + engine.archives.log.vector()
     if before {
       noteSegments(of: node)
       heldBefore = [:]
@@ -24,7 +25,11 @@ extension World {
       statistics.deletions += 1
       let isThere = nodes.contains { $0.isRunning && $0.identity == name.node }
       if !isThere { statistics.adoptions += 1 }
-      checkDeletion(of: name, node, engine.facts)
+      if name.log == .facts {
+        checkDeletion(of: name, node, engine.facts)
+      } else {
+        checkArchiveDeletion(of: name, node, engine.archives.log)
+      }
     }
     checkPromises(of: node, "after a deletion")
   }
@@ -46,11 +51,8 @@ extension World {
     let ledger = nodes[node].role == .coordinator ? Self.fold(facts) : nil
     for record in lacking {
       if record.kind.isLogStores {
-        guard case .retired(let other)? = Retirement(record),
-          log.retirements.isRetired(other) == nil
-        else { continue }
-        return violate(
-          "I4", "\(nodes[node].name) deleted \(name) and forgot that \(other) is retired")
+        checkForgotten(record, of: name, node, log)
+        continue
       }
       // What servers and clients may forget depends on what they were told: see I1.
       guard let ledger else { continue }
@@ -64,8 +66,16 @@ extension World {
     }
   }
 
+  /// A licence that goes must not be forgotten.
+  func checkForgotten(_ record: Record, of name: SegmentName, _ node: Int, _ log: Log) {
+    guard case .retired(let other)? = Retirement(record),
+      log.retirements.isRetired(other) == nil
+    else { return }
+    violate("I4", "\(nodes[node].name) deleted \(name) and forgot that \(other) is retired")
+  }
+
   /// Where the log itself sees the record, for people.
-  private func covers(of record: Record, _ log: Log) -> String {
+  func covers(of record: Record, _ log: Log) -> String {
     var words: [String] = []
     for end in log.vector() {
       try? log.forEachRecord(in: end.name) { position, kind, payload in
@@ -77,7 +87,7 @@ extension World {
   }
 
   /// The records of a segment, from its bytes.
-  private static func records(
+  static func records(
     of name: SegmentName, _ bytes: [UInt8], _ log: Log
   ) throws(LogError) -> [Record] {
     let disk = SimulatedDisk()

@@ -10,6 +10,13 @@ struct DiskFacts {
     var cancelled = false
     /// Results that a client has seen.
     var collected: [Hash256] = []
+    /// Results of its tasks.
+    var finished: Set<Hash256> = []
+    /// A result of a task is given up.
+    var isLost = false
+
+    /// The result that its collection fixes; nil if none does, or may be given up.
+    var fixed: Hash256? { isLost ? nil : collected.filter { finished.contains($0) }.min() }
   }
 
   private(set) var records: Set<Record> = []
@@ -48,9 +55,13 @@ struct DiskFacts {
     case .released(let value):
       for range in value.ranges { released[value.session, default: CounterSet()].insert(range) }
     case .opened(let value): opened.insert(value.session)
-    case .finished(let value): tasks[value.task, default: []].insert(record.kind)
+    case .finished(let value):
+      tasks[value.task, default: []].insert(record.kind)
+      held[value.call, default: Held()].finished.insert(value.result.hash)
     case .failed(let value): tasks[value.task, default: []].insert(record.kind)
-    case .lost(let value): tasks[value.task, default: []].insert(record.kind)
+    case .lost(let value):
+      tasks[value.task, default: []].insert(record.kind)
+      held[value.call, default: Held()].isLost = true
     case .assigned, .removed, .alive: break
     }
   }

@@ -25,6 +25,7 @@ extension World {
     }
     guard violation == nil else { return }
     awaitSilence(deadline)
+    expect("L2", "logs don't shrink to what lives", deadline) { self.unshrunk() == nil }
     guard violation == nil else { return }
     audit()
     for node in nodes.indices where nodes[node].isRunning {
@@ -107,6 +108,7 @@ extension World {
     var words = suspected()
     if let text = unsafeResults() { words.append(text) }
     if scenario.adoptAfter != nil, let text = deadSegments() { words.append(text) }
+    if let text = unshrunk() { words.append(text) }
     if let first = living.first, let mine = nodes[first].engine?.coordinator?.ledger {
       for other in living.dropFirst() {
         guard let theirs = nodes[other].engine?.coordinator?.ledger,

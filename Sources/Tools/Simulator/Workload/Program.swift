@@ -38,9 +38,17 @@ struct Program {
   /// The session's end is durable at enough nodes.
   var isDone = false
 
+  /// Calls whose collection was durable at every coordinator when this run started.
+  var fixed: Set<Int> = []
+  /// How many coordinators' disks had been lost by then.
+  var disksLost = 0
+
   // Of all runs.
   /// What its files tell of results, by counter: what a run was given and collected.
   var collected: [Int: Hash256] = [:]
+  /// All that any run collected, by counter: two coordinators that don't hear of each other may
+  /// give two results.
+  var everCollected: [Int: Set<Hash256>] = [:]
   /// Calls that it asked to cancel.
   var cancelled: Set<Int> = []
   var hasEnded = false

@@ -9,6 +9,7 @@ import RolesNode
 extension World {
   func launch(_ client: Int) {
     programs[client].startOver()
+    noteFixed(client)
     plan(.submit, of: client, in: dice.skewed(1_000...200_000))
   }
 
@@ -24,6 +25,7 @@ extension World {
     case .collect(let counter, let hash):
       // It is in the program's files.
       programs[client].collected[counter] = hash
+      programs[client].everCollected[counter, default: []].insert(hash)
       tell(client, .collect(CallCounter(UInt64(counter)), result: hash))
     case .cancel(let counter):
       guard programs[client].settled[counter] == nil else { return }
@@ -147,6 +149,7 @@ extension World {
     if case .result? = program.settled[counter] {
       return violate("I6", "client \(client) is given a second result of \(counter) in one run")
     }
+    checkSame(counter, finished, client)
     say("\(nodes[program.node].name) has \(counter)")
     settle(counter, .result(finished.result.hash), client)
     plan(.collect(counter, finished.result.hash), of: client, in: dice.skewed(100...300_000))

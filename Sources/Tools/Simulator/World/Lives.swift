@@ -51,6 +51,9 @@ extension World {
       nodes[node].directory = directory
       nodes[node].engine = engine
       nodes[node].identity = engine.facts.node
+      nodes[node].firstSerials = [
+        .facts: engine.facts.openSegment.serial, .archives: engine.archives.log.openSegment.serial,
+      ]
       trace.add(UInt64(node), UInt64(life), engine.facts.startNonce.value)
       say("\(nodes[node].name) starts, life \(life), node \(engine.facts.node.short)")
       checkRecovered(node)

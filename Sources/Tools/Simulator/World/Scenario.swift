@@ -91,6 +91,8 @@ public struct Statistics: Sendable, Hashable {
   public var relaunches = 0
   public var results = 0
   public var promises = 0
+  /// Collected results that a later run of their program is bound to be given again.
+  public var fixedResults = 0
   public var archives = 0
   public init() {}
 
@@ -109,6 +111,7 @@ public struct Statistics: Sendable, Hashable {
     total.relaunches += one.relaunches
     total.results += one.results
     total.promises += one.promises
+    total.fixedResults += one.fixedResults
     total.archives += one.archives
   }
 }

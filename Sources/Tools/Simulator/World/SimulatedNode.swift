@@ -28,6 +28,8 @@ struct SimulatedNode {
   /// Of its last life.
   var identity: NodeID?
   var directory: NodeDirectory?
+  /// Of the segments opened at its start.
+  var firstSerials: [LogKind: Serial] = [:]
   var wakeAt: Instant?
   /// Wakes without a pause.
   var restlessWakes = 0
