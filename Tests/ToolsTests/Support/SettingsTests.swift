@@ -93,6 +93,17 @@ struct SettingsTests {
     #expect(Settings.configPath([:]) == nil)
   }
 
+  @Test func adoptionOfTheLivingIsRefused() throws {
+    let standard = try GridSettings(flags: [:]).node(coordinators: [])
+    #expect(standard.adoptAfter == .seconds(86_400))
+    let week = try GridSettings(flags: [.adoptAfter: "168h"]).node(coordinators: [])
+    #expect(week.adoptAfter == .seconds(7 * 86_400))
+    let error = #expect(throws: CommandError.self) {
+      try GridSettings(flags: [.adoptAfter: "99s", .suspicion: "10s"]).node(coordinators: [])
+    }
+    #expect(error?.description.contains("ten times the suspicion") == true)
+  }
+
   @Test(arguments: [
     ("a:1", "a:1"), ("a", "a:7070"), ("lab3.example.org:80", "lab3.example.org:80"),
     ("[::1]:5", "[::1]:5"), ("[2001:db8::1]", "[2001:db8::1]:7070"),
