@@ -20,6 +20,13 @@ package struct LogInspection: ~Copyable {
     }
   }
 
+  /// Intact frames behind damage: only as many words as a directory full of them may cost.
+  package struct Behind: Hashable, Sendable {
+    package var frames = 0
+    package var records: UInt64 = 0
+    package var first: Offset?
+  }
+
   package struct Segment: Sendable {
     package var name: SegmentName
     package var path: String
@@ -32,15 +39,22 @@ package struct LogInspection: ~Copyable {
     package var size: UInt64
     /// After the last intact frame.
     package var end: Offset
+    /// The checksum of the frame that ends there: of equal (end, chain) the prefixes are equal.
+    package var chain: Checksum
     package var records: Ordinal
     /// How far it was durable here, by all that may be believed.
     package var durable: Offset
-    /// Where intact frames behind the damage start.
-    package var behind: [Offset]
+    package var behind: Behind
+    /// What a start would do with the file.
+    package var decision: RecoveryDecision
+    /// What is wrong behind the end.
+    package var fault: DecodeFault?
     package var state: State
     /// In words; nil if there is nothing to say.
     package var trouble: String?
   }
+
+  package typealias Visit = (Position, RecordKind, UnsafeRawBufferPointer) -> Void
 
   package let directory: String
   package let log: LogKind
@@ -56,7 +70,8 @@ package struct LogInspection: ~Copyable {
   let files: any FileSystem
   private var recovery: Recovery
   private var decoder = PayloadDecoder()
-  private var retirements = RetirementTable()
+  private(set) var retirements = RetirementTable()
+  private var behind: [SegmentName: Behind] = [:]
 
   private init(
     _ directory: String, log: LogKind, on fs: any FileSystem, _ recovery: consuming Recovery
@@ -69,9 +84,10 @@ package struct LogInspection: ~Copyable {
 
   /// Reads the directory; only `file` of it, if that is given: a segment's file under whatever name
   /// it has now. `node` is whose directory it is, nil if nobody knows: then every segment counts as
-  /// its own writer's.
+  /// its own writer's. `visit` gets every record of the unbroken chains.
   package static func read(
-    _ directory: String, only file: String? = nil, node: NodeID?, on fs: any FileSystem
+    _ directory: String, only file: String? = nil, node: NodeID?, on fs: any FileSystem,
+    visit: Visit = { _, _, _ in }
   ) throws(LogError) -> LogInspection {
     let listed = try LogError.io { () throws(FileError) in
       if let file { [file] } else { try fs.list(directory) }
@@ -89,23 +105,25 @@ package struct LogInspection: ~Copyable {
     var inspection = LogInspection(directory, log: log, on: fs, recovery)
     if let file {
       let name = if let named { named.name } else { try name(of: file, in: directory, on: fs) }
-      if try !inspection.look(name, directory + "/" + file) { inspection.vanished.append(file) }
+      if try !inspection.look(name, directory + "/" + file, visit) {
+        inspection.vanished.append(file)
+      }
       inspection.judge(node)
     } else {
-      inspection.look(at: listed)
+      inspection.look(at: listed, visit)
       inspection.judge(node)
       inspection.findMissing()
     }
     return inspection
   }
 
-  private mutating func look(at files: [String]) {
+  private mutating func look(at files: [String], _ visit: Visit) {
     for file in files {
       guard let (name, suffix) = SegmentFileName.parse(file, log: log) else { continue }
       if suffix.hasPrefix(SegmentFileName.damagedSuffix) { setAside.append(file) }
       guard suffix == SegmentFileName.suffix else { continue }
       do throws(LogError) {
-        if try !look(name, directory + "/" + file) { vanished.append(file) }
+        if try !look(name, directory + "/" + file, visit) { vanished.append(file) }
       } catch {
         unreadable.append((file, error))
       }
@@ -130,7 +148,7 @@ package struct LogInspection: ~Copyable {
   /// Looks again at what isn't sound: a log in use was caught in the middle of a write.
   package mutating func lookAgain(node: NodeID?) throws(LogError) {
     for segment in segments where segment.state != .sound {
-      if try !look(segment.name, segment.path) {
+      if try !look(segment.name, segment.path, { _, _, _ in }) {
         vanished.append(SegmentFileName.file(segment.name))
         recovery.forget(segment.name)
       }
@@ -139,13 +157,23 @@ package struct LogInspection: ~Copyable {
   }
 
   /// False if the file is not there any more.
-  private mutating func look(_ name: SegmentName, _ path: String) throws(LogError) -> Bool {
+  private mutating func look(
+    _ name: SegmentName, _ path: String, _ visit: Visit
+  ) throws(LogError) -> Bool {
     do throws(LogError) {
-      let scan = try SegmentScan.scan(
+      var scan = try SegmentScan.scan(
         name, path: path, on: files, decoder: &decoder
-      ) { _, kind, payload in
+      ) { position, kind, payload in
         if kind.isLogStores { retirements.fold(kind, payload, sequence: .zero) }
+        visit(position, kind, payload)
       }
+      // Many damaged files must not fill the memory.
+      behind[name] = Behind(
+        frames: scan.behind.count,
+        records: scan.behind.reduce(0) { $0 + UInt64($1.header.count) },
+        first: scan.behind.first.map { Offset($0.offset) })
+      scan.behind = []
+      scan.index = SparseIndex()
       recovery.consider(scan)
       return true
     } catch .io(let error) where error.isMissing {
@@ -166,9 +194,9 @@ package struct LogInspection: ~Copyable {
       var segment = Segment(
         name: scan.name, path: scan.path, isOwn: isOwn, previous: scan.header?.previous,
         hasHeader: scan.header != nil, size: scan.size, end: Offset(scan.end),
-        records: scan.records, durable: Offset(durable),
-        behind: scan.behind.map { Offset($0.offset) },
-        state: .sound)
+        chain: scan.chain, records: scan.records, durable: Offset(durable),
+        behind: behind[scan.name] ?? Behind(), decision: finding.decision, state: .sound)
+      if case .damage(let fault) = scan.tail { segment.fault = fault }
       segment.isRetired = retirements.isRetired(scan.name) != nil
       segment.judge(finding.decision, scan, recovery.notes.damaged[scan.name])
       return segment
@@ -176,7 +204,7 @@ package struct LogInspection: ~Copyable {
   }
 
   /// By the files' own headers; by the directory's name if none can be read.
-  private static func kind(
+  static func kind(
     of files: [String], in directory: String, on fs: any FileSystem
   ) -> LogKind {
     for file in files where files.count == 1 || SegmentFileName.parse(file, log: .facts) != nil {
@@ -187,7 +215,7 @@ package struct LogInspection: ~Copyable {
   }
 
   /// What the file itself says it is.
-  private static func name(
+  static func name(
     of file: String, in directory: String, on fs: any FileSystem
   ) throws(LogError) -> SegmentName {
     switch try header(of: file, in: directory, on: fs) {
@@ -217,7 +245,7 @@ extension LogInspection.Segment {
   ) {
     let cause: String
     if case .damage(let fault) = scan.tail { cause = "\(fault)" } else { cause = "it ends there" }
-    let frames = behind.count == 1 ? "1 intact frame" : "\(behind.count) intact frames"
+    let frames = behind.frames == 1 ? "1 intact frame" : "\(behind.frames) intact frames"
     switch decision {
     case .keep, .trim: break
     case .discard: trouble = "never used; the next start removes it"

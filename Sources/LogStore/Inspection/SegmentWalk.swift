@@ -38,11 +38,15 @@ extension LogInspection {
         try walk(header, bytes, of: segment, &decoder, record)
       }
     }
+    guard var at = segment.behind.first?.value else { return }
     var window = FileWindow(handle, limit: segment.size, on: files)
-    for place in segment.behind {
+    while let found = try SegmentScan.intactFrame(
+      from: at, of: segment.name, &window, &decoder)
+    {
+      at = found.header.end
       guard
         case .frame(let header, let bytes) = try window.frame(
-          at: place.value, of: segment.name.nonce)
+          at: found.offset, of: segment.name.nonce)
       else { continue }
       frame(FrameView(header, isBehind: true))
       try walk(header, bytes, of: segment, &decoder, record)

@@ -132,15 +132,28 @@ struct SegmentScan: Sendable {
     return true
   }
 
-  /// Looks at every place where a frame may start behind the break for one that is intact by
-  /// itself: right checksum, right segment, right place.
+  /// Gathers the frames behind the break that are intact by themselves.
   private mutating func findBehind(
     _ window: inout FileWindow, _ decoder: inout PayloadDecoder
   ) throws(LogError) {
-    var at = (end + 7) & ~7
+    var at = end
+    while let found = try SegmentScan.intactFrame(from: at, of: name, &window, &decoder) {
+      behind.append(found)
+      testified = max(testified, found.header.durableEnd)
+      at = found.header.end
+    }
+  }
+
+  /// Looks at every place from `start` on where a frame may start for one that is intact by itself:
+  /// right checksum, right segment, right place.
+  static func intactFrame(
+    from start: UInt64, of name: SegmentName, _ window: inout FileWindow,
+    _ decoder: inout PayloadDecoder
+  ) throws(LogError) -> IntactFrame? {
+    var at = (start + 7) & ~7
     while at + UInt64(Format.frameHeaderSize) <= window.limit {
       let part = try window.load(at, 64 * 1024)
-      guard part.count >= Format.frameHeaderSize else { return }
+      guard part.count >= Format.frameHeaderSize else { return nil }
       guard let found = SegmentScan.magic(in: part) else {
         // The last header's worth of bytes may hold the start of one that reaches further.
         at += UInt64((part.count - Format.frameHeaderSize) & ~7) + 8
@@ -150,13 +163,11 @@ struct SegmentScan: Sendable {
       if case .frame(let frame, let bytes) = try window.frame(at: at, of: name.nonce),
         (try? decoder.records(of: frame, in: bytes)) != nil
       {
-        behind.append(IntactFrame(offset: at, header: frame))
-        testified = max(testified, frame.durableEnd)
-        at = frame.end
-      } else {
-        at += 8
+        return IntactFrame(offset: at, header: frame)
       }
+      at += 8
     }
+    return nil
   }
 
   /// The first multiple of 8 in `part` where a frame's magic stands in its place.

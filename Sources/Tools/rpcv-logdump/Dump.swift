@@ -25,17 +25,30 @@ struct Totals {
 }
 
 struct Dump {
+  enum Detail {
+    /// Segments in sentences.
+    case verdicts
+    /// Segments as a table.
+    case brief
+    /// Segments, frames and records.
+    case all
+  }
+
   let printer: Printer
-  let showsFrames: Bool
+  let detail: Detail
   let complain: (String) -> Void
-  private let fs = PosixFileSystem()
+  private let fs: any FileSystem
   private(set) var totals = Totals()
   /// An exit status: something is no log (66), or could not be read (74).
   private var failure: Int32 = 0
 
-  init(printer: Printer, showsFrames: Bool, complain: @escaping (String) -> Void) {
+  init(
+    printer: Printer, detail: Detail, on fs: any FileSystem = PosixFileSystem(),
+    complain: @escaping (String) -> Void
+  ) {
     self.printer = printer
-    self.showsFrames = showsFrames
+    self.detail = detail
+    self.fs = fs
     self.complain = complain
   }
 
@@ -53,10 +66,10 @@ struct Dump {
       show(inspection, node)
     } catch {
       if case .damaged(let path, _, let fault) = error, place.file != nil {
-        failure = 66
+        failure = Status.noLog
         complain("\(path) is no segment of a log (\(fault))")
       } else {
-        failure = 74
+        failure = Status.unreadable
         complain("\(error)")
       }
     }
@@ -77,13 +90,14 @@ struct Dump {
     printer.log(inspection.directory, inspection.log, node)
     for segment in inspection.segments {
       totals.add(segment)
-      printer.segment(segment)
-      if showsFrames { walk(segment, inspection) }
+      if detail != .brief || printer.isJSON { printer.segment(segment) }
+      if detail == .all { walk(segment, inspection) }
     }
+    if detail == .brief, !printer.isJSON { printer.table(inspection.segments) }
     for file in inspection.setAside { printer.aside(inspection.directory + "/" + file) }
     for name in inspection.missing { printer.missing(name) }
     for (file, error) in inspection.unreadable {
-      failure = 74
+      failure = Status.unreadable
       printer.unread(inspection.directory + "/" + file, "\(error)")
     }
     for file in inspection.vanished { complain("\(inspection.directory)/\(file) went meanwhile") }
@@ -99,7 +113,7 @@ struct Dump {
           if frame.isBehind && !wasBehind { printer.damage(segment) }
           wasBehind = frame.isBehind
           printer.frame(frame, of: segment)
-        }, record: { printer.record($0, $1, $2) })
+        }, record: { printer.record($0, $1, $2, isBehind: wasBehind) })
     } catch {
       // It was sound a moment ago: replaced, or rotting right now.
       complain("\(error)")

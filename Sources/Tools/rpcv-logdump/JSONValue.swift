@@ -8,6 +8,7 @@ enum JSONValue {
   case object([(String, JSONValue)])
 
   static func optional(_ text: String?) -> JSONValue { text.map(JSONValue.text) ?? .null }
+  static func optional(_ number: UInt64?) -> JSONValue { number.map(JSONValue.number) ?? .null }
 
   var text: String {
     switch self {

@@ -33,20 +33,14 @@ struct LogPlace: Equatable {
       let directory = slash == path.startIndex ? "/" : String(path[..<slash])
       return [LogPlace(directory: directory, file: String(path[path.index(after: slash)...]))]
     case .directory:
-      let trimmed = trimmed(path)
-      let logs = logDirectories(in: trimmed)
-      if !logs.isEmpty { return logs.map { LogPlace(directory: $0, nodeDirectory: trimmed) } }
-      if isLog(trimmed) { return [LogPlace(directory: trimmed)] }
+      let directory = trimmed(path)
+      let logs = logDirectories(in: directory)
+      if !logs.isEmpty { return logs.map { LogPlace(directory: $0, nodeDirectory: directory) } }
+      if isLog(directory) { return [LogPlace(directory: directory)] }
       // A node that was never started has its identity, but no log yet.
-      if PathKind(of: trimmed + "/IDENTITY") == .file { return [] }
-      throw .notALog(path, nodes: nodes(below: trimmed))
+      if PathKind(of: directory + "/IDENTITY") == .file { return [] }
+      throw .notALog(path, nodes: nodes(below: directory))
     }
-  }
-
-  private static func trimmed(_ path: String) -> String {
-    var path = path
-    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-    return path
   }
 
   private static func logDirectories(in directory: String) -> [String] {

@@ -11,6 +11,7 @@
 
 protocol LineOutput: AnyObject {
   func put(_ line: String)
+  func flush()
 }
 
 final class StandardOutput: LineOutput {

@@ -3,7 +3,12 @@ import LogStore
 // Says what was found, as text for people or as JSON lines; both say the same.
 
 struct Printer {
+  /// Of the JSON: grows when a field changes its meaning or goes; new fields and types don't count.
+  static let schemaVersion: UInt64 = 1
+
   let isJSON: Bool
+  /// JSON records carry their bytes.
+  var showsPayload = false
   private let output: any LineOutput
 
   init(isJSON: Bool, to output: any LineOutput) {
@@ -11,10 +16,18 @@ struct Printer {
     self.output = output
   }
 
-  private func put(_ line: String) { output.put(line) }
+  func put(_ line: String) { output.put(line) }
 
-  private func put(_ type: String, _ fields: [(String, JSONValue)]) {
+  func put(_ type: String, _ fields: [(String, JSONValue)]) {
     put(JSONValue.object([("type", .text(type))] + fields).text)
+  }
+
+  func put(_ table: TextTable) { for line in table.lines { put(line) } }
+
+  /// The first line of every JSON output.
+  func begin(_ mode: String) {
+    guard isJSON else { return }
+    put("logdump", [("version", .number(Self.schemaVersion)), ("mode", .text(mode))])
   }
 
   // MARK: - Lines
@@ -46,7 +59,8 @@ struct Printer {
           ("size", .number(segment.size)),
           ("end", .number(segment.end.value)), ("records", .number(segment.records.value)),
           ("durable", .number(segment.durable.value)),
-          ("behind", .number(UInt64(segment.behind.count))), ("state", .text(segment.state.word)),
+          ("chain", .text("\(segment.chain)")),
+          ("behind", .number(UInt64(segment.behind.frames))), ("state", .text(segment.state.word)),
           ("trouble", .optional(segment.trouble)),
         ])
     } else {
@@ -57,6 +71,25 @@ struct Printer {
           + counted(segment.end.value, "byte")
           + (free > 0 && segment.state == .sound ? " and \(free) allocated" : "")
           + ", \(segment.state.word)" + (segment.trouble.map { ": \($0)" } ?? ""))
+    }
+  }
+
+  /// Segments in a line each, and what is wrong with them below.
+  func table(_ segments: [LogInspection.Segment]) {
+    var table = TextTable([
+      .left("SEGMENT"), .left("WHOSE"), .right("RECORDS"), .right("BYTES"), .right("DURABLE"),
+      .left("STATE"),
+    ])
+    for segment in segments {
+      table.add([
+        "\(segment.name)",
+        (segment.isOwn ? "own" : "copy") + (segment.isRetired ? ", retired" : ""),
+        "\(segment.records)", "\(segment.end)", "\(segment.durable)", segment.state.word,
+      ])
+    }
+    if !table.isEmpty { put(table) }
+    for segment in segments {
+      if let trouble = segment.trouble { put("\(segment.name): \(trouble)") }
     }
   }
 
@@ -90,23 +123,6 @@ struct Printer {
     put(
       segment.size > segment.end.value
         ? "  \(segment.state.word) from \(segment.end) on" : "  cut short at \(segment.end)")
-  }
-
-  func record(
-    _ position: Position, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer
-  ) {
-    let (name, text) = RecordText.describe(kind, payload)
-    if isJSON {
-      put(
-        "record",
-        [
-          ("segment", .text("\(position.segment)")), ("ordinal", .number(position.ordinal.value)),
-          ("kind", .number(UInt64(kind.value))), ("name", .text(name)),
-          ("size", .number(UInt64(payload.count))), ("text", .text(text)),
-        ])
-    } else {
-      put("    #\(position.ordinal) \(name): \(text)")
-    }
   }
 
   func aside(_ file: String) {

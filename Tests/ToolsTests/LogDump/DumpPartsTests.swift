@@ -168,7 +168,8 @@ struct DumpValueTests {
   @Test func jsonTextIsQuoted() {
     #expect(JSONValue.text("a\"b\\c\n\r\t\u{1}\u{7f}é").text == #""a\"b\\c\n\r\t\u0001\u007fé""#)
     let object = JSONValue.object([
-      ("n", .number(.max)), ("f", .flag(true)), ("x", .optional(nil)), ("t", .optional("t")),
+      ("n", .number(.max)), ("f", .flag(true)), ("x", .optional(nil as String?)),
+      ("t", .optional("t")),
     ])
     #expect(object.text == #"{"n":18446744073709551615,"f":true,"x":null,"t":"t"}"#)
   }

@@ -103,6 +103,7 @@ final class Printed: LineOutput {
   var exitStatus: Int32 = 0
 
   func put(_ line: String) { lines.append(line) }
+  func flush() {}
 
   var text: String { lines.joined(separator: "\n") }
 
@@ -111,7 +112,7 @@ final class Printed: LineOutput {
   ) throws -> Printed {
     let printed = Printed()
     var dump = Dump(
-      printer: Printer(isJSON: json, to: printed), showsFrames: !verify,
+      printer: Printer(isJSON: json, to: printed), detail: verify ? .verdicts : .all,
       complain: { printed.complaints.append($0) })
     for place in try LogPlace.find(path) { dump.show(place) }
     dump.finish()
