@@ -2,8 +2,8 @@
 
 enum LogDumpHelp {
   static let discussion = """
-    PATH is a node's directory, one of its logs (facts or archives), or one segment's file, also one \
-    that was set aside or renamed. Nothing but --repair writes; a node may be using PATH meanwhile \
+    PATH is a node's directory, one of its logs (facts or archives), or one segment's file, also \
+    one that was set aside or renamed. Nothing but --repair writes; a node may be using PATH meanwhile \
     (--repair refuses that).
 
     Without options: segments, frames and records in words. With a filter (--segment, --kind, \

@@ -100,7 +100,7 @@ struct SegmentPattern: Equatable {
   }
 }
 
-/// A session by its name, by its id or the beginning of it, or as the dump prints it (USER/SESSION).
+/// A session by its name, by the beginning of its id, or as the dump prints it (USER/SESSION).
 struct SessionPattern: Equatable {
   private let text: String
   private let hashed: ID128
