@@ -3,8 +3,8 @@
 enum LogDumpHelp {
   static let discussion = """
     PATH is a node's directory, one of its logs (facts or archives), or one segment's file, also \
-    one that was set aside or renamed. Nothing but --repair writes; a node may be using PATH meanwhile \
-    (--repair refuses that).
+    one that was set aside or renamed. Nothing but --repair writes; a node may be using PATH \
+    meanwhile (--repair refuses that).
 
     Without options: segments, frames and records in words. With a filter (--segment, --kind, \
     --session, --call, --since, --limit) only the records that satisfy all of them, a line each. \
