@@ -116,6 +116,10 @@ struct LedgerModel {
     if phases.contains(.finished) { return .finished }
     if let (fact, _) = submission(key) {
       let limit = fact.spec.failureLimit == 0 ? 5 : Int(fact.spec.failureLimit)
+      let isOverTime = tasks(key).values.contains { task in
+        task.0 == .failed && (try? Failed(decoding: task.1))?.reason == .timeLimit
+      }
+      if fact.spec.failureLimit == 0, isOverTime { return .exhausted }
       let weight = tasks(key).values.reduce(0) { sum, task in
         guard task.0 == .failed, let fact = try? Failed(decoding: task.1) else { return sum }
         let weights: [FailureReason: Int] = [.serverRestarted: 1, .neverArrived: 2]

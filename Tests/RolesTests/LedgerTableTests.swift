@@ -104,6 +104,43 @@ private struct Table {
     #expect(table.state == .finished)
   }
 
+  /// A job over its time limit would be again, unless its client wants it tried.
+  @Test(arguments: [UInt64(0), 1, 2, 5]) func oneTimeLimitEndsACall(_ limit: UInt64) {
+    var table = Table()
+    table.know(table.submitted(failureLimit: limit))
+    func overTime(_ counter: UInt64) -> Fact {
+      .failed(
+        Failed(
+          task: TaskName(node: table.world.nodes[0], start: Nonce(9), counter: counter),
+          call: table.call, digest: table.digest, server: table.world.nodes[0],
+          reason: .timeLimit, detail: ""))
+    }
+    for counter in 1..<max(1, limit) {
+      table.know(overTime(counter))
+      #expect(table.state == .pending)
+    }
+    table.know(overTime(max(1, limit)))
+    #expect(table.state == .exhausted)
+    #expect(table.version?.endedAtOwnBound == (limit == 0))
+    table.know(table.finished(2, 0))
+    #expect(table.state == .finished)
+    #expect(table.version?.endedAtOwnBound == false)
+  }
+
+  /// Whatever else happened to it before, and though the submission arrives last.
+  @Test func aTimeLimitEndsACallInAnyOrder() {
+    var table = Table()
+    table.know(
+      table.assigned(0),
+      .failed(
+        Failed(
+          task: table.world.tasks[0], call: table.call, digest: table.digest,
+          server: table.world.nodes[0], reason: .timeLimit, detail: "")))
+    #expect(table.state == .pending)
+    table.know(table.submitted())
+    #expect(table.state == .exhausted)
+  }
+
   @Test func eightRestartedMachinesWeighAsOneFailure() {
     var table = Table()
     table.know(table.submitted(failureLimit: 1))
@@ -133,7 +170,7 @@ private struct Table {
           Failed(
             task: TaskName(node: table.world.nodes[0], start: Nonce(9), counter: counter),
             call: table.call, digest: table.digest, server: table.world.nodes[0],
-            reason: .timeLimit, detail: "")))
+            reason: .killed, detail: "")))
     }
     #expect(table.state == .exhausted)
   }

@@ -7,7 +7,10 @@ import ReplicationCore
 extension Coordinator {
   func why(_ call: CallName) -> [String] {
     if ledger.isReleased(call) {
-      return ["Call \(call.counter) is released: its client will not ask for it again."]
+      return [
+        "Call \(call.counter) is released: it was cancelled, or its result was given back. The "
+          + "grid has forgotten it."
+      ]
     }
     guard let entry = ledger.entry(of: call) else { return unknown(call) }
     var lines: [String] = []
@@ -41,11 +44,11 @@ extension Coordinator {
     switch version.state {
     case .released: lines.append("It is released.")
     case .collected: lines.append(collectedText(key))
-    case .cancelled: lines.append("It was cancelled by its client.")
-    case .finished: lines.append(finishedText(key, version))
-    case .exhausted:
+    case .cancelled:
       lines.append(
-        "It failed \(version.failures) times, as often as it may; it is not given out again.")
+        "It was cancelled, by its run or by `rpcv cancel`: it does not run, and no result comes.")
+    case .finished: lines.append(finishedText(key, version))
+    case .exhausted: lines.append(exhaustedText(version))
     case .assigned, .pending: lines.append(contentsOf: waitingText(key, version))
     }
     for task in version.tasks.suffix(20) { lines.append(text(of: task)) }
@@ -62,6 +65,15 @@ extension Coordinator {
     }
     return text + " A client asks for it; if nobody brings a copy within "
       + "\(seconds(since + settings.lostAfter - now)) it runs again."
+  }
+
+  private func exhaustedText(_ version: CallVersion) -> String {
+    if version.endedAtOwnBound {
+      return "It ran longer than its time limit and was killed. It is not tried again: it would "
+        + "take as long (--retries would have tried it N times)."
+    }
+    let times = version.failures == 1 ? "once" : "\(version.failures) times"
+    return "It failed \(times), as often as it may; it is not given out again."
   }
 
   private func finishedText(_ key: CallKey, _ version: CallVersion) -> String {
@@ -192,7 +204,7 @@ extension Coordinator {
 
 extension FailureReason {
   /// For people.
-  var text: String {
+  public var text: String {
     switch self {
     case .unknown: "for a reason that it did not tell"
     case .neverArrived: "it never arrived"

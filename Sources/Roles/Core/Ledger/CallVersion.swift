@@ -23,6 +23,8 @@ public struct CallVersion: Sendable {
   /// In the order of the results' hashes; nearly always one.
   private(set) var collections: [(result: Hash256, kept: Kept)] = []
   private var failureLimit: UInt64 = 0
+  /// Its client said how often it may fail.
+  private var isLimitGiven = false
   private var resultIndex: Int?
 
   init(digest: Digest) { self.digest = digest }
@@ -51,6 +53,11 @@ public struct CallVersion: Sendable {
   public var result: Finished? {
     guard let resultIndex else { return nil }
     return try? Finished(decoding: tasks[resultIndex].kept.payload)
+  }
+
+  /// It is exhausted by one task that met a bound of the call's own, such as its time limit.
+  public var endedAtOwnBound: Bool {
+    state == .exhausted && !isLimitGiven && tasks.contains(where: \.metOwnBound)
   }
 
   public var failures: Int { tasks.count { $0.phase == .failed } }
@@ -89,6 +96,7 @@ extension CallVersion {
       return false
     }
     failureLimit = limit == 0 ? Self.defaultFailureLimit : limit
+    isLimitGiven = limit != 0
     derive()
     return true
   }
@@ -141,7 +149,8 @@ extension CallVersion {
     abandoned.append(task)
   }
 
-  private func isExhausted(by weight: UInt64) -> Bool {
+  private func isExhausted(by weight: UInt64, metOwnBound: Bool) -> Bool {
+    if metOwnBound && !isLimitGiven { return true }
     let (limit, isHuge) = failureLimit.multipliedReportingOverflow(by: FailureReason.fullWeight)
     return !isHuge && weight >= limit
   }
@@ -153,12 +162,15 @@ extension CallVersion {
     var lost = false
     var assigned = false
     var failed: UInt64 = 0
+    var metOwnBound = false
     resultIndex = nil
     for (index, task) in tasks.enumerated() {
       switch task.phase {
       case .lost: lost = true
       case .assigned: assigned = true
-      case .failed: failed += task.failureWeight
+      case .failed:
+        failed += task.failureWeight
+        metOwnBound = metOwnBound || task.metOwnBound
       case .finished:
         if let best = resultIndex.flatMap({ tasks[$0].result }), let hash = task.result,
           best <= hash
@@ -183,7 +195,7 @@ extension CallVersion {
       state = .cancelled
     } else if resultIndex != nil {
       state = .finished
-    } else if submitted != nil && isExhausted(by: failed) {
+    } else if submitted != nil && isExhausted(by: failed, metOwnBound: metOwnBound) {
       state = .exhausted
     } else {
       state = assigned ? .assigned : .pending

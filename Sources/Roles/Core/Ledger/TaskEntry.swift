@@ -16,6 +16,8 @@ public struct TaskEntry: Sendable {
   public private(set) var result: Hash256?
   /// Of a failed task: what it counts against the call's bound; else 0.
   public private(set) var failureWeight: UInt64
+  /// It failed at a bound that the call itself names.
+  public private(set) var metOwnBound: Bool
   private(set) var kept: Kept
 
   /// The record that counts: Assigned, Failed, Finished or Lost as the phase says.
@@ -27,6 +29,7 @@ public struct TaskEntry: Sendable {
     server = fact.server
     result = fact.result
     failureWeight = fact.failureWeight
+    metOwnBound = fact.metOwnBound
     kept = Kept(payload, place)
   }
 
@@ -42,6 +45,7 @@ public struct TaskEntry: Sendable {
     server = fact.server
     result = fact.result
     failureWeight = fact.failureWeight
+    metOwnBound = fact.metOwnBound
     return true
   }
 }
@@ -64,6 +68,7 @@ struct TaskFact {
   var server: NodeID?
   var result: Hash256?
   var failureWeight: UInt64 = 0
+  var metOwnBound = false
 
   init(_ fact: Assigned) {
     (name, phase, server) = (fact.task, .assigned, fact.server)
@@ -71,6 +76,7 @@ struct TaskFact {
   init(_ fact: Failed) {
     (name, phase, server) = (fact.task, .failed, fact.server)
     failureWeight = fact.reason.weight
+    metOwnBound = fact.reason.meetsOwnBound
   }
   init(_ fact: Finished) {
     (name, phase, server, result) = (fact.task, .finished, fact.server, fact.result.hash)

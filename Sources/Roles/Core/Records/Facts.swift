@@ -160,6 +160,10 @@ public enum FailureReason: UInt64, Hashable, Sendable, CaseIterable {
   }
   public static let fullWeight: UInt64 = 8
 
+  /// Whether the call's own bound was met: another try would meet it too, so that one such failure
+  /// ends the call, unless its client said how often it is to be tried.
+  public var meetsOwnBound: Bool { self == .timeLimit }
+
   /// Whether the call is tried again only after a while.
   static func backsOff(_ weight: UInt64) -> Bool { weight > Self.serverRestarted.weight }
 }

@@ -39,9 +39,10 @@ struct SubmitCommand: ParsableCommand {
   var safe = false
   @Option(help: "An environment variable for the commands, NAME or NAME=VALUE; several times.")
   var env: [String] = []
-  @Option(help: "How long a command may run, e.g. 5m.") var timeLimit: String?
+  @Option(help: "A command that runs longer is killed and has failed, e.g. 5m.")
+  var timeLimit: String?
   @Option(help: "How much memory a command may have, e.g. 512MiB.") var memory: String?
-  @Option(help: "Give a call up after its machines failed N times (default: 5).")
+  @Option(help: "Give a call up after its machines (5) or --time-limit (1) ended it so often.")
   var retries: UInt64?
   @Option(help: "Calls with a greater N are started first (default: 0).") var priority: Int64 = 0
   @Flag(help: "One JSON object a call and line.") var json = false
