@@ -98,10 +98,41 @@ import Testing
     #expect(left.status == 0 && left.output == "fine\n")
     #expect(left.errors == "rpcv: job 1 left 1 process behind: it was killed\n")
     let nothing = try run("true {}", ["--out", "{}.png"])
-    #expect(nothing.status == 0)
-    #expect(nothing.errors == "rpcv: job 1 left no file '1.png' (--out)\n")
-    let limit = try run("sleep 100; : {}", ["--timeout", "1s", "--retries", "1"])
-    #expect(limit.status == 1 && limit.errors.contains("longer than its limit"))
+    #expect(nothing.status == 1)
+    #expect(
+      nothing.errors == "rpcv: job 1 left no file '1.png', which --out names: it has failed\n")
+    let any = try run("true {}", ["--out", "*.png"])
+    #expect(any.status == 0 && any.errors == "", "\(any.errors)")
+    // A file of that name from before doesn't count; an input that was left as it is does.
+    try write(grid, "1.old", "old\n")
+    #expect(try run("true {}", ["--out", "{}.old"]).status == 1)
+    let same = try run("cat plain # {}", ["--in", "plain", "--out", "plain"])
+    #expect(same.status == 0 && same.output == "text\n", "\(same.errors)")
+  }
+
+  /// As GNU parallel has it: killed, failed, once.
+  @Test func aJobOverItsTimeIsKilledAndHasFailed() throws {
+    let grid = try TestGrid(coordinators: 1, servers: 1)
+    func runs(_ name: String) -> Int {
+      (read(grid, name) ?? "").split(separator: "\n").count
+    }
+    let job = "echo x >> \(grid.folder.path)/{}; sleep 100"
+    let once = try grid.run(
+      ["map", "--session", "t", "--joblog", "log", "--timeout", "1s", job, ":::", "once"],
+      within: 60)
+    #expect(once.status == 1 && once.errors.contains("longer than its limit"), "\(once.errors)")
+    #expect(runs("once") == 1)
+    let line = try #require(read(grid, "log")?.split(separator: "\n").last)
+    #expect(line.hasPrefix("1\t") && line.contains("\t-1\t0\techo x"), "\(line)")
+    let again = try grid.run(
+      ["map", "--timeout", "1s", "--retries", "2", job, ":::", "twice"], within: 60)
+    #expect(again.status == 1)
+    #expect(runs("twice") == 2)
+    let submit = ["submit", "--session", "s", "--time-limit", "500ms", "sleep 100"]
+    #expect(try grid.run(submit, within: 20).status == 0)
+    #expect(try grid.run(["wait", "s"], within: 30).output == "s: 1 given up\n")
+    let why = try grid.run(["why", "s/1"], within: 20)
+    #expect(why.output.hasPrefix("It ran longer than its time limit"), "\(why.output)")
   }
 
   /// F20: far more than any buffer takes. Memory is bounded on the way.
@@ -137,7 +168,13 @@ import Testing
     #expect(one.status == 0 && one.errors == "", "\(one.errors)")
     #expect(FileManager.default.fileExists(atPath: folder.path + "/here.copy"))
     let none = try run(["--out", "{}.png", "true", ":::", "here"], 3)
-    #expect(none.status == 0)
-    #expect(none.errors == "rpcv: job 1 left no file 'here.png' (--out)\n")
+    #expect(none.status == 1)
+    #expect(
+      none.errors == "rpcv: job 1 left no file 'here.png', which --out names: it has failed\n")
+    // In order, behind another job: counted once.
+    let mixed = try run(
+      ["-k", "--out", "{}.c", "--out", "*.d", "test {} = b || touch {}.c", ":::", "a", "b", "c"], 4)
+    #expect(mixed.status == 1)
+    #expect(mixed.errors == "rpcv: job 2 left no file 'b.c', which --out names: it has failed\n")
   }
 }

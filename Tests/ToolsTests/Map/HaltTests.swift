@@ -31,6 +31,45 @@ struct HaltTests {
     #expect(try run(halt, statuses) == (seen, status))
   }
 
+  /// Failures of an earlier run count, and halt nothing.
+  @Test func earlierFailuresOnlyCount() throws {
+    var watch = HaltWatch(try HaltPolicy.parse("now,fail=2"))
+    for _ in 1...3 { watch.endedBefore(.notFinished) }
+    watch.endedBefore(.exited(0))
+    #expect(!watch.hasHalted && watch.exitStatus == 3)
+    #expect(watch.ended(.exited(1)) == .goOn)
+    #expect(watch.ended(.exited(1)) == .cancelRunning)
+  }
+
+  @Test func whatEarlierRunsDidIsTold() {
+    #expect(EarlierJobs().text == nil)
+    #expect(
+      EarlierJobs(succeeded: 1).text == "1 job was printed or given up by an earlier run")
+    #expect(
+      EarlierJobs(succeeded: 2, failed: 1, cancelled: 3).text
+        == "6 jobs were printed or given up by an earlier run; the exit status counts 1 failed, "
+        + "3 cancelled")
+    #expect(
+      EarlierJobs(succeeded: 1, unknown: 2).text
+        == "3 jobs were printed or given up by an earlier run; how 2 of them ended is not known on "
+        + "this machine, and not counted")
+    #expect(
+      EarlierJobs(unknown: 1).text?.hasSuffix(
+        "how it ended is not known on this machine, and not counted") == true)
+  }
+
+  @Test func endsOfJobsAreRemembered() throws {
+    let scratch = try Scratch()
+    let ended = EndedJobs(in: scratch.path)
+    ended.note(1, .failed)
+    ended.note(70_000, .succeeded)
+    ended.note(70_002, .cancelled)
+    let later = EndedJobs(in: scratch.path)
+    #expect(later[1] == .failed && later[70_000] == .succeeded && later[70_002] == .cancelled)
+    #expect(later[2] == nil && later[70_001] == nil && later[70_003] == nil)
+    #expect(EndedJobs(in: "/nowhere/at/all")[1] == nil)
+  }
+
   @Test func aSignalCountsAsAFailure() throws {
     var watch = HaltWatch(try HaltPolicy.parse("now,fail=1"))
     #expect(watch.ended(.signalled(9)) == .cancelRunning)

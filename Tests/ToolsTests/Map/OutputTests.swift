@@ -60,6 +60,30 @@ struct OutputTests {
     #expect(text(plain.tagged(bytes("a\nb"))) == "a\nb")
   }
 
+  /// Of a named session: earlier lines stay, none stands twice, a torn last one is ended.
+  @Test func joblogsAreContinued() throws {
+    let scratch = try Scratch()
+    let path = bytes(scratch.path + "/log")
+    func entry(_ number: Int) -> JobLog.Entry {
+      JobLog.Entry(
+        number: number, host: "h", started: 5, runtime: 7, bytesSent: 0, bytesReceived: 2,
+        outcome: .exited(0), command: bytes("c\n\(number)"))
+    }
+    func log() throws -> String { try String(contentsOfFile: text(path), encoding: .utf8) }
+    let (header, one, two) = (
+      text(JobLog.header), text(JobLog.line(entry(1))), text(JobLog.line(entry(2)))
+    )
+    try JobLogFile(path, keepsEarlier: true).write(entry(1))
+    let again = try JobLogFile(path, keepsEarlier: true)
+    for number in 1...2 { try again.write(entry(number)) }
+    #expect(try log() == header + one + two)
+    _ = try scratch.file("log", header + "1\tto")
+    try JobLogFile(path, keepsEarlier: true).write(entry(2))
+    #expect(try log() == header + "1\tto\n" + two)
+    try JobLogFile(path, keepsEarlier: false).write(entry(1))
+    #expect(try log() == header + one)
+  }
+
   @Test func joblogLines() {
     #expect(
       text(JobLog.header)

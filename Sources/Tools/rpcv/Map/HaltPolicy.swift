@@ -60,6 +60,9 @@ struct HaltWatch: Sendable {
     return policy.when == .soon ? .startNoMore : .cancelRunning
   }
 
+  /// A job of an earlier run: it counts in the exit status, and brings no halt.
+  mutating func endedBefore(_ outcome: JobOutcome) { tally.count(outcome) }
+
   var failed: Int { tally.failed }
   var hasHalted: Bool { haltStatus != nil }
   /// What the run ends with, as things are now.

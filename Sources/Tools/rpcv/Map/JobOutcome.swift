@@ -3,7 +3,8 @@ enum JobOutcome: Equatable, Sendable {
   case exited(UInt8)
   /// The command was ended by this signal.
   case signalled(UInt8)
-  /// The grid gave up on it: it failed too often, was cancelled, or its time was up.
+  /// The grid gave up on it: it failed too often, was cancelled, or its time was up; or it left no
+  /// file that --out names.
   case notFinished
 
   var hasFailed: Bool { self != .exited(0) }

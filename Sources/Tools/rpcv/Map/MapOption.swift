@@ -42,7 +42,10 @@ struct MapOption: Sendable {
     .value(["--in"], "FILE", "send FILE along; placeholders are filled in ('{}', '{.}.cfg')") {
       options, value throws(MapError) in options.inputs.append(try FilePattern(value, .input))
     },
-    .value(["--out"], "PATTERN", "bring files like PATTERN back ('{.}.png', 'plots/*.pdf')") {
+    .value(
+      ["--out"], "PATTERN",
+      "bring files like PATTERN back ('{.}.png', 'plots/*'); a name must exist"
+    ) {
       options, value throws(MapError) in options.outputs.append(try FilePattern(value, .output))
     },
     .value(["--env"], "NAME[=VALUE]", "set this variable for every job") {
@@ -59,7 +62,10 @@ struct MapOption: Sendable {
       options, value throws(MapError) in
       options.halt = try HaltPolicy.parse(try word(value, "--halt"))
     },
-    .value(["--timeout"], "DURATION", "a job may run this long (10s, 5m; a bare number: seconds)") {
+    .value(
+      ["--timeout"], "DURATION",
+      "a job that runs longer is killed and has failed (10s; 5m; 90: seconds)"
+    ) {
       options, value throws(MapError) in
       options.timeLimit = try parse(value, "--timeout") { text throws(ParseError) in
         try Duration(parsing: text, bareUnit: .seconds(1))
@@ -71,7 +77,9 @@ struct MapOption: Sendable {
         try ByteSize(parsing: text)
       }
     },
-    .value(["--retries"], "N", "give a job up after its machines failed N times (default: 5)") {
+    .value(
+      ["--retries"], "N", "give a job up after its machines (5) or --timeout (1) ended it N times"
+    ) {
       options, value throws(MapError) in
       options.failureLimit = Int(try number(value, "--retries", in: 1...1000))
     },
@@ -99,7 +107,9 @@ struct MapOption: Sendable {
     },
     .flag(["-v", "--verbose"], "print each command before its output") { $0.showsCommands = true },
     .flag(["--dry-run", "--dryrun"], "print the commands, run nothing") { $0.isDryRun = true },
-    .value(["--joblog"], "FILE", "write a line for each job that ended; GNU parallel's columns") {
+    .value(
+      ["--joblog"], "FILE", "write a line for each job that ended; with --session lines are added"
+    ) {
       options, value throws(MapError) in options.joblog = try fileName(value, "--joblog")
     },
     .value(

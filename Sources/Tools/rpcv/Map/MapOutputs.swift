@@ -21,27 +21,47 @@ struct MapOutputs: Sendable {
   }
 
   private let patterns: [FilePattern]
+  private let inputs: [FilePattern]
   private let mark: String
+  private let isEmbedded: Bool
 
-  /// `mark` tells this run's unpacked trees from others' in the same folder.
-  init(_ options: MapOptions, mark: String) {
+  /// `mark` tells this run's unpacked trees from others' in the same folder. An embedded job leaves
+  /// its files where they belong.
+  init(_ options: MapOptions, mark: String, isEmbedded: Bool) {
     patterns = options.outputs
+    inputs = options.inputs
     self.mark = mark
+    self.isEmbedded = isEmbedded
   }
 
   var areWanted: Bool { !patterns.isEmpty }
 
-  /// Brings the job's files; an embedded job left them in place. Returns the patterns that stand
-  /// for no file at all.
+  /// Brings the job's files. Returns the names (patterns without a wildcard) for which there is no
+  /// file; a wildcard may stand for none.
   func bring(
     _ job: Job, _ files: Blob, _ parts: (Blob, (Bytes) throws -> Void) throws -> Void
   ) throws -> [String] {
     let globs = try patterns.map { try $0.glob(job) }
-    guard files != .empty else {
-      return globs.filter { glob in
-        glob.literalPath.map { $0.withPath { access($0, F_OK) } != 0 } ?? false
-      }.map(\.description)
+    if isEmbedded {
+      return globs.compactMap(\.literalPath).filter { !Self.isThere($0) }.map { text($0) }
     }
+    let found = files == .empty ? [] : try unpack(job, files, globs, parts)
+    let sent = try inputs.map { try $0.path(job) }
+    return globs.indices.compactMap { index in
+      guard !found.contains(index), let path = globs[index].literalPath else { return nil }
+      // An input that the job left as it was doesn't travel back.
+      let isInput = sent.contains { path == $0 || path.starts(with: $0 + [UInt8(ascii: "/")]) }
+      return isInput && Self.isThere(path) ? nil : text(path)
+    }
+  }
+
+  private static func isThere(_ path: Bytes) -> Bool { path.withPath { access($0, F_OK) } == 0 }
+
+  /// Which of the patterns stand for a file that came.
+  private func unpack(
+    _ job: Job, _ files: Blob, _ globs: [Glob],
+    _ parts: (Blob, (Bytes) throws -> Void) throws -> Void
+  ) throws -> Set<Int> {
     let tree = ".rpcv-\(mark)-\(job.number).part"
     // An earlier run may have been killed here.
     try? TreeRemoval.remove(tree)
@@ -51,17 +71,17 @@ struct MapOutputs: Sendable {
       if case .system(let failure) = error { throw Failure.notWritten("\(failure)") }
       throw Failure.spoiled("\(error)")
     }
-    var found = [Bool](repeating: false, count: globs.count)
+    var found: Set<Int> = []
     do throws(FileTreeError) {
       _ = try TreeMover.move(from: tree, to: ".") { path in
         var isWanted = false
         for (index, glob) in globs.enumerated() where glob.matches(path) {
-          found[index] = true
+          found.insert(index)
           isWanted = true
         }
         return isWanted
       }
     } catch { throw Failure.notWritten("\(error)") }
-    return zip(globs, found).filter { !$0.1 }.map(\.0.description)
+    return found
   }
 }

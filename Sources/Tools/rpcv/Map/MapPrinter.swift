@@ -1,5 +1,6 @@
 import Glibc
 import LogStore
+import ReplicationCore
 import RolesCore
 import RolesShell
 
@@ -21,9 +22,12 @@ struct MapPrinter {
   struct Printed {
     var call: CallCounter
     var result: Hash256
+    /// How it ended, with its files looked at.
+    var outcome: JobOutcome
     /// Its files were no proper tree: it is not collected.
     var isSpoiled: Bool
-    var hadFailed: Bool
+    /// Whether it succeeded is known only now.
+    var countsLate: Bool
   }
 
   private let options: MapOptions
@@ -32,7 +36,7 @@ struct MapPrinter {
   private var assembler: OutputAssembler<Output>
   private var model = ProgressModel()
   private var painter: ProgressPainter
-  private let joblog: FileSink?
+  private let joblog: JobLogFile?
   private let out = FileSink.standardOutput()
   private let err = FileSink.standardError()
   private let start = Signal.now()
@@ -43,8 +47,9 @@ struct MapPrinter {
     self.outputs = outputs
     self.template = template
     assembler = OutputAssembler(keepsOrder: options.keepsOrder)
-    joblog = try options.joblog.map { try FileSink(creating: $0) }
-    try joblog?.write(JobLog.header)
+    joblog = try options.joblog.map {
+      try JobLogFile($0, keepsEarlier: options.session != nil)
+    }
     let isOn =
       switch options.progress {
       case .on: true
@@ -91,6 +96,19 @@ struct MapPrinter {
     return try print(assembler.skipped(number), parts)
   }
 
+  /// Whether a job with this outcome is counted when it is printed, since its files decide.
+  func countsLate(_ outcome: JobOutcome) -> Bool { outputs.areWanted && !outcome.hasFailed }
+
+  /// A job that gave no result, in words and in the job log.
+  mutating func gaveUp(_ job: Job, _ failed: Failed, _ text: String) throws {
+    note(text, isVerbose: true)
+    try joblog?.write(
+      JobLog.Entry(
+        number: job.number, host: failed.server.short, started: MonotonicClock.wallMilliseconds(),
+        runtime: 0, bytesSent: 0, bytesReceived: 0, outcome: .notFinished,
+        command: template.commandLine(job)))
+  }
+
   mutating func finish() {
     try? err.write(painter.clear())
     if showsSummary, elapsed > .seconds(2) {
@@ -104,37 +122,45 @@ struct MapPrinter {
     if !ready.isEmpty { try? err.write(painter.clear()) }
     var done: [Printed] = []
     for (number, output) in ready {
-      let isSpoiled = try !bringFiles(output, parts)
-      try write(output, parts)
+      let files = try bringFiles(output, parts)
+      let countsLate = countsLate(output.outcome)
+      let outcome = countsLate && files != .there ? JobOutcome.notFinished : output.outcome
+      if outcome != output.outcome { model.failedLate() }
+      try write(output, outcome, parts)
       done.append(
         Printed(
-          call: CallCounter(UInt64(number)), result: output.result.hash, isSpoiled: isSpoiled,
-          hadFailed: output.outcome.hasFailed))
+          call: CallCounter(UInt64(number)), result: output.result.hash, outcome: outcome,
+          isSpoiled: files == .spoiled, countsLate: countsLate))
     }
     return done
   }
 
   // MARK: one job
 
-  /// Files first: who reads that a job is done finds them. False if they are no proper tree.
-  private func bringFiles(_ output: Output, _ parts: PartSource) throws -> Bool {
-    guard outputs.areWanted else { return true }
+  private enum Files { case there, missing, spoiled }
+
+  /// Files first: who reads that a job is done finds them.
+  private func bringFiles(_ output: Output, _ parts: PartSource) throws -> Files {
+    guard outputs.areWanted else { return .there }
     do {
       let missing = try outputs.bring(output.job, output.result.files, parts)
-      if output.outcome == .exited(0) {
-        for pattern in missing {
-          complain("job \(output.job.number) left no file '\(pattern)' (--out)")
-        }
+      // A command that failed is not asked for its files too.
+      guard output.outcome == .exited(0), !missing.isEmpty else { return .there }
+      for name in missing {
+        complain(
+          "job \(output.job.number) left no file '\(name)', which --out names: it has failed")
       }
+      return .missing
     } catch let failure as MapOutputs.Failure {
       guard case .spoiled = failure else { throw failure }
       complain("job \(output.job.number): \(failure)")
-      return false
+      return .spoiled
     }
-    return true
   }
 
-  private func write(_ output: Output, _ parts: PartSource) throws {
+  private func write(
+    _ output: Output, _ outcome: JobOutcome, _ parts: PartSource
+  ) throws {
     if options.showsCommands { try out.write(template.commandLine(output.job) + [10]) }
     let files = try options.results.map { try ResultsWriter(try $0.files(output.job)) }
     let tag = options.tag.map { $0.expand(output.job) }
@@ -154,12 +180,11 @@ struct MapPrinter {
     try files?.finish(output.job.number)
     tellTrouble(output)
     try joblog?.write(
-      JobLog.line(
-        JobLog.Entry(
-          number: output.job.number, host: output.result.host, started: output.result.started,
-          runtime: output.result.duration, bytesSent: 0,
-          bytesReceived: UInt64(received) + output.result.files.size, outcome: output.outcome,
-          command: template.commandLine(output.job))))
+      JobLog.Entry(
+        number: output.job.number, host: output.result.host, started: output.result.started,
+        runtime: output.result.duration, bytesSent: 0,
+        bytesReceived: UInt64(received) + output.result.files.size, outcome: outcome,
+        command: template.commandLine(output.job)))
   }
 
   /// What neither the command's output nor its exit status says.

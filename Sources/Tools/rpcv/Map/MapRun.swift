@@ -27,11 +27,11 @@ final class MapRun {
   private var printer: MapPrinter
   private var progress = Client.Progress()
   private var hasSubmitted = false
-  /// Jobs that an earlier run printed, or that were cancelled or given back.
-  private var printedBefore = 0
+  private var earlier = EarlierJobs()
   private var warned: Set<String> = []
   /// Of a named session.
   private var witness: SessionWitness?
+  private var ended: EndedJobs?
 
   static func run(_ options: MapOptions, _ interrupts: Interrupts) throws -> UInt8 {
     let run = try MapRun(options, interrupts)
@@ -47,7 +47,7 @@ final class MapRun {
     window = max(1000, session.slots * 8)
     halt = HaltWatch(options.halt)
     printer = try MapPrinter(
-      options, template, MapOutputs(options, mark: session.mark))
+      options, template, MapOutputs(options, mark: session.mark, isEmbedded: session.isEmbedded))
   }
 
   private func work() throws -> UInt8 {
@@ -56,8 +56,12 @@ final class MapRun {
     try session.checkInputs()
     let node = try session.start()
     self.node = node
-    if !session.isNameless { witness = SessionWitness(in: session.directory) }
     defer { node.stop() }
+    if !session.isNameless {
+      try SessionParameters(options).check(in: session.directory)
+      witness = SessionWitness(in: session.directory)
+      ended = EndedJobs(in: session.directory)
+    }
     nextJob = try jobs.next()
     isExhausted = nextJob == nil
     while !isDone {
@@ -71,11 +75,7 @@ final class MapRun {
     }
     printer.finish()
     settle(node)
-    if printedBefore > 0 {
-      complain(
-        "\(printedBefore) \(printedBefore == 1 ? "job was" : "jobs were") printed or given up by "
-          + "an earlier run; the exit status is about this run only")
-    }
+    if let text = earlier.text { complain(text) }
     return halt.exitStatus
   }
 
@@ -116,12 +116,15 @@ final class MapRun {
     case .result(let call, let finished, _): try finish(call.counter, finished.result, node)
     case .exhausted(let call, let failed): try exhaust(call.counter, failed, node)
     case .submitted(_, let submission):
-      if submission.known == .released || submission.known == .cancelled {
-        try skip(submission.call.counter...submission.call.counter)
+      let counter = submission.call.counter
+      switch submission.known {
+      case .released: try skip(counter...counter)
+      case .cancelled: try skip(counter...counter, areCancelled: true)
+      case .new, .resumed, .collected: break
       }
     case .released(let ranges):
       for range in ranges { try skip(range) }
-    case .cancelled(let call): try skip(call.counter...call.counter)
+    case .cancelled(let call): try skip(call.counter...call.counter, areCancelled: true)
     case .diverged(let divergence):
       throw CommandError(.usage, "\(divergence)")
     case .refused(_, let error): throw CommandError(.inputOutput, "\(error)")
@@ -147,14 +150,15 @@ final class MapRun {
     let outcome: JobOutcome =
       result.signal != 0 ? .signalled(result.signal) : .exited(result.exitStatus)
     try collect(try printer.finished(job, outcome, result, parts(node)), node)
-    try count(outcome, node)
+    if !printer.countsLate(outcome) { try count(outcome, node) }
   }
 
   private func exhaust(_ counter: CallCounter, _ failed: Failed, _ node: NodeShell) throws {
     guard let job = waiting.removeValue(forKey: counter) else { return }
-    let reason = failed.reason == .unknown ? "" : " (\(failed.reason))"
-    complain("job \(job.number) failed for good: \(failed.detail)\(reason)")
+    let reason = failed.detail.isEmpty ? failed.reason.text : failed.detail
+    try printer.gaveUp(job, failed, "job \(job.number) failed for good: \(reason)")
     try collect(try printer.skipped(job.number, .notFinished, parts(node)), node)
+    ended?.note(job.number, .failed)
     node.tell(.release([counter...counter]))
     try count(.notFinished, node)
   }
@@ -166,21 +170,36 @@ final class MapRun {
   private func collect(_ printed: [MapPrinter.Printed], _ node: NodeShell) throws {
     for job in printed {
       if !job.isSpoiled {
+        ended?.note(Int(job.call.value), job.outcome.hasFailed ? .failed : .succeeded)
         node.tell(.collect(job.call, result: job.result))
-      } else if !job.hadFailed {
-        try count(.notFinished, node)
       }
+      if job.countsLate { try count(job.outcome, node) }
     }
   }
 
-  /// Calls whose results an earlier run has printed.
-  private func skip(_ range: ClosedRange<CallCounter>) throws {
+  /// Calls whose results an earlier run has printed, or that were cancelled or given back.
+  private func skip(_ range: ClosedRange<CallCounter>, areCancelled: Bool = false) throws {
     guard let node else { return }
     for counter in waiting.keys.filter({ range.contains($0) }).sorted() {
       guard let job = waiting.removeValue(forKey: counter) else { continue }
-      printedBefore += 1
+      skipped(job, isCancelled: areCancelled)
       try collect(try printer.skipped(job.number, nil, parts(node)), node)
     }
+  }
+
+  private func skipped(_ job: Job, isCancelled: Bool) {
+    var end = ended?[job.number]
+    if end == nil, isCancelled {
+      end = .cancelled
+      ended?.note(job.number, .cancelled)
+    }
+    switch end {
+    case .succeeded: earlier.succeeded += 1
+    case .failed: earlier.failed += 1
+    case .cancelled: earlier.cancelled += 1
+    case nil: earlier.unknown += 1
+    }
+    if let end { halt.endedBefore(end == .succeeded ? .exited(0) : .notFinished) }
   }
 
   private func count(_ outcome: JobOutcome, _ node: NodeShell) throws {
@@ -189,6 +208,7 @@ final class MapRun {
     case .startNoMore: mayStart = false
     case .cancelRunning:
       mayStart = false
+      for job in waiting.values { ended?.note(job.number, .cancelled) }
       node.tell(.cancelAll)
       waiting = [:]
     }
@@ -199,6 +219,7 @@ final class MapRun {
   /// What was printed is known to be printed before this process ends: a second run is silent.
   private func settle(_ node: NodeShell) {
     guard hasSubmitted else { return }
+    ended?.sync()
     node.tell(session.isNameless ? .endSession : .flush)
     let deadline = Signal.now() + (session.isEmbedded ? 2_000_000_000 : 5_000_000_000)
     while !isSettled, Signal.now() < deadline, interrupts.signal == nil {

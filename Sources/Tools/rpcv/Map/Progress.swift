@@ -25,6 +25,9 @@ struct ProgressModel: Sendable {
     }
   }
 
+  /// A job that was counted as done left no file that it should have.
+  mutating func failedLate() { failed += 1 }
+
   /// Jobs a second; nil while nothing has ended.
   func rate(at elapsed: Duration) -> Double? {
     guard let first = samples.first, done > first.done, elapsed > first.at else { return nil }

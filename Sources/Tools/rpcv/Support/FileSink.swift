@@ -37,6 +37,21 @@ final class FileSink {
     if descriptor < 0 { throw .failed(path: path, reason: reason(errno)) }
   }
 
+  /// Goes on behind what the file has.
+  init(appendingTo bytes: Bytes) throws(Failure) {
+    let path = text(bytes)
+    self.path = path
+    isOwned = true
+    descriptor = bytes.withPath { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666) }
+    if descriptor < 0 { throw .failed(path: path, reason: reason(errno)) }
+  }
+
+  /// Not so a pipe, a terminal or a device.
+  var isRegular: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
   deinit { if isOwned, descriptor >= 0 { close(descriptor) } }
 
   func write(_ bytes: Bytes) throws(Failure) {
