@@ -97,6 +97,26 @@ import Testing
     #expect(try grid.differingSegments() == [])
   }
 
+  /// It says goodbye, so nobody waits for the suspicion time, which is far longer here than the
+  /// test.
+  @Test func aServerThatIsStoppedInOrderIsNotWaitedFor() throws {
+    let grid = try TestGrid(coordinators: 2, servers: 1, slots: 2, suspicion: 600)
+    let mark = grid.folder.path + "/begun"
+    let client = try grid.start([
+      "map", "--session", "order",
+      "echo {} >> \(mark); test $(wc -l < \(mark)) -gt 2 || sleep 600; echo result-{}", ":::", "1",
+      "2",
+    ])
+    try eventually(within: 30, "both have begun; \(client.complaints)") {
+      ((try? String(contentsOfFile: mark, encoding: .utf8)) ?? "").count == 4
+    }
+    let stopped = try #require(try grid.stopServer(0))
+    #expect(stopped.status == 0 && stopped.errors.contains("stopped"), "\(stopped.errors)")
+    try grid.startServer(0)
+    let last = try client.end(within: 60)
+    #expect(last.status == 0 && Set(last.lines) == expected(2), "\(last.errors)")
+  }
+
   @Test func anOffLineServersResultsCount() throws {
     let grid = try TestGrid(coordinators: 2, servers: 1)
     let words = ["map", "--session", "offline", job(grid, seconds: "3")]

@@ -10,6 +10,7 @@ final class TestGrid {
   let folder: TestFolder
   let addresses: [String]
   private let slots: Int
+  private let suspicion: Double
   private(set) var coordinators: [LiveProcess?]
   private(set) var servers: [LiveProcess?]
   private var started = 0
@@ -18,8 +19,10 @@ final class TestGrid {
   /// `prepare` is given the folder before anything is started in it: coordinators have their
   /// directories c0, c1, ... there, servers s0, s1, ...
   init(
-    coordinators: Int, servers: Int, slots: Int = 4, prepare: (String) throws -> Void = { _ in }
+    coordinators: Int, servers: Int, slots: Int = 4, suspicion: Double = TestGrid.suspicion,
+    prepare: (String) throws -> Void = { _ in }
   ) throws {
+    self.suspicion = suspicion
     folder = try TestFolder()
     try prepare(folder.path)
     addresses = try (0..<coordinators).map { _ in "127.0.0.1:\(try FreePort.draw())" }
@@ -34,7 +37,7 @@ final class TestGrid {
 
   private var common: [String] {
     [
-      "--coordinators", list, "--suspicion", "\(Int(TestGrid.suspicion * 1000))ms",
+      "--coordinators", list, "--suspicion", "\(Int(suspicion * 1000))ms",
       "--heartbeat", "200ms",
     ]
   }
@@ -67,6 +70,13 @@ final class TestGrid {
     servers[index]?.killNow()
     servers[index] = nil
     kills += 1
+  }
+
+  /// SIGTERM, and gone when this returns.
+  func stopServer(_ index: Int) throws -> Ended? {
+    servers[index]?.signal(SIGTERM)
+    defer { servers[index] = nil }
+    return try servers[index]?.end(within: 20)
   }
 
   func killAll() {

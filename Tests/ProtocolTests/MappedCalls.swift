@@ -90,6 +90,7 @@ extension ServerRequest {
       if let holdingThrough { $0.holdingThrough = holdingThrough.proto }
       $0.poll = poll
       $0.coordinators = coordinators
+      $0.leaving = leaving
     }
   }
 }

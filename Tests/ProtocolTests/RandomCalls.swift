@@ -67,6 +67,7 @@ extension Random {
     request.holdingThrough = optional { $0.task() }
     request.poll = number()
     request.coordinators = list { $0.text() }
+    request.leaving = bool()
     return request
   }
 

@@ -167,6 +167,9 @@ public struct NodeEngine: Sendable {
     }
   }
 
+  /// After `.server(.leave)`: nothing more is to be waited for before the process ends.
+  public var hasLeft: Bool { server?.hasLeft ?? true }
+
   // MARK: time
 
   /// Which roles want to be woken by then, for a simulator that looks for what never rests.

@@ -536,6 +536,11 @@ nonisolated struct Rpcv_Calls_ServerRequest: @unchecked Sendable {
   /// Clears the value of `holdingThrough`. Subsequent reads from it will return its default value.
   mutating func clearHoldingThrough() {_uniqueStorage()._holdingThrough = nil}
 
+  var leaving: Bool {
+    get {_storage._leaving}
+    set {_uniqueStorage()._leaving = newValue}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1805,7 +1810,7 @@ nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ServerRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}incarnation\0\u{1}sequence\0\u{1}seen\0\u{1}host\0\u{1}slots\0\u{1}wants\0\u{1}services\0\u{1}running\0\u{1}holding\0\u{1}poll\0\u{1}coordinators\0\u{3}holding_after\0\u{3}holding_through\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}server\0\u{1}incarnation\0\u{1}sequence\0\u{1}seen\0\u{1}host\0\u{1}slots\0\u{1}wants\0\u{1}services\0\u{1}running\0\u{1}holding\0\u{1}poll\0\u{1}coordinators\0\u{3}holding_after\0\u{3}holding_through\0\u{1}leaving\0")
 
   fileprivate class _StorageClass {
     var _server: Data = Data()
@@ -1822,6 +1827,7 @@ nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProt
     var _coordinators: [String] = []
     var _holdingAfter: Rpcv_Records_TaskName? = nil
     var _holdingThrough: Rpcv_Records_TaskName? = nil
+    var _leaving: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1846,6 +1852,7 @@ nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProt
       _coordinators = source._coordinators
       _holdingAfter = source._holdingAfter
       _holdingThrough = source._holdingThrough
+      _leaving = source._leaving
     }
   }
 
@@ -1878,6 +1885,7 @@ nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProt
         case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._coordinators) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._holdingAfter) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._holdingThrough) }()
+        case 15: try { try decoder.decodeSingularBoolField(value: &_storage._leaving) }()
         default: break
         }
       }
@@ -1932,6 +1940,9 @@ nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProt
       try { if let v = _storage._holdingThrough {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       } }()
+      if _storage._leaving != false {
+        try visitor.visitSingularBoolField(value: _storage._leaving, fieldNumber: 15)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1955,6 +1966,7 @@ nonisolated extension Rpcv_Calls_ServerRequest: SwiftProtobuf.Message, SwiftProt
         if _storage._coordinators != rhs_storage._coordinators {return false}
         if _storage._holdingAfter != rhs_storage._holdingAfter {return false}
         if _storage._holdingThrough != rhs_storage._holdingThrough {return false}
+        if _storage._leaving != rhs_storage._leaving {return false}
         return true
       }
       if !storagesAreEqual {return false}

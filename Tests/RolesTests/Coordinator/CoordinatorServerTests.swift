@@ -67,6 +67,31 @@ import Testing
     #expect(h.state(1) == .pending)
   }
 
+  /// An orderly stop: what ran there is given out at once, and a heartbeat takes it back.
+  @Test func aServerThatGoesIsNotWaitedFor() throws {
+    var h = CoordinatorHarness()
+    h.submit(1...2)
+    var server = FakeServer(1)
+    let tasks = h.pull(server.next(), wants: 2)
+    #expect(tasks.count == 2)
+    server.running = tasks.map(\.task)
+    _ = h.pull(server.next())
+    var other = FakeServer(2)
+    #expect(h.pull(other.next(), wants: 2).isEmpty)
+    var farewell = server.next().request(wants: 0, poll: 0)
+    farewell.leaving = true
+    #expect(h.answer(farewell)?.assignments == [])
+    #expect(h.coordinator.servers[server.id]?.suspected == true)
+    #expect(h.pull(other.next(), wants: 1).count == 1)
+    // It stayed after all: what it runs is relied on again.
+    _ = h.pull(server.next())
+    #expect(h.coordinator.servers[server.id]?.suspected == false)
+    #expect(h.pull(other.next(), wants: 2).isEmpty)
+    // And suspected by silence again, in the usual time.
+    h.pass(h.coordinator.settings.suspicionTimeout + .milliseconds(1))
+    #expect(h.coordinator.servers[server.id]?.suspected == true)
+  }
+
   @Test func twinServersAreTold() {
     var h = CoordinatorHarness()
     var a = FakeServer(1)

@@ -23,6 +23,48 @@ struct ServerPullTests {
     #expect(bench.violations.isEmpty)
   }
 
+  @Test func anOrderlyStopIsTold() throws {
+    var bench = ServerBench(slots: 1, prefetch: 1)
+    bench.start(["a", "b"])
+    bench.assign([1, 2])
+    #expect(!bench.server.hasLeft)
+    bench.handle(.leave)
+    let farewell = try #require(bench.poll)
+    #expect(bench.inFlight.count == 1)
+    #expect(farewell.address == "a" && farewell.poll?.leaving == true)
+    #expect(farewell.poll?.wants == 0 && farewell.poll?.poll == 0 && farewell.poll?.sequence == 3)
+    #expect(farewell.poll?.running.map(\.counter) == [1, 2])
+    // Nothing is begun any more.
+    bench.finish(Example.task(1))
+    #expect(bench.started.map(\.counter) == [1])
+    #expect(!bench.server.hasLeft)
+    bench.tell { $0.assignments = [ServerBench.assignment(3)] }
+    #expect(bench.server.hasLeft && bench.inFlight.isEmpty)
+    #expect(bench.started.map(\.counter) == [1])
+    #expect(bench.violations.isEmpty)
+  }
+
+  @Test func anOrderlyStopIsNotHeldUp() throws {
+    var silent = ServerBench()
+    silent.start()
+    silent.handle(.leave)
+    silent.advance(.milliseconds(999))
+    #expect(!silent.server.hasLeft)
+    silent.advance(.milliseconds(1))
+    #expect(silent.server.hasLeft && silent.inFlight.isEmpty)
+    var refused = ServerBench()
+    refused.start()
+    refused.handle(.leave)
+    refused.fail(try #require(refused.poll))
+    #expect(refused.server.hasLeft && refused.inFlight.isEmpty)
+    // Nobody is there who could be told.
+    var alone = ServerBench()
+    alone.start()
+    alone.fail(try #require(alone.poll))
+    alone.handle(.leave)
+    #expect(alone.server.hasLeft && alone.inFlight.isEmpty)
+  }
+
   @Test func queuedTaskStartsWhenASlotIsFree() {
     var bench = ServerBench(slots: 1, prefetch: 2)
     bench.start()

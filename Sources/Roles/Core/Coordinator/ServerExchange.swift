@@ -31,6 +31,10 @@ extension Coordinator {
     if entry.poll != nil { answer(server) }
     note(request)
     examine(request)
+    if request.leaving {
+      suspect(server, "it said that it goes")
+      return reply(token, .server(response))
+    }
     let limit = isServing ? request.wants : 0
     let work = takeWork(for: server, limit: limit)
     if !work.isEmpty || request.poll == 0 || !mayPoll || hasNews(for: server) {

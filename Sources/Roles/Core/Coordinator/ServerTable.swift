@@ -31,6 +31,8 @@ extension Coordinator {
       !settings.plantedBugs.contains(.keepsSuspicions)
     else { return true }
     servers[server]?.suspected = false
+    // The alarm of one that is suspected is a later one.
+    agenda.set(.server(server), at: now + settings.suspicionTimeout)
     note("server \(name(of: server)) is back")
     reconsiderTasks(of: server)
     return true
@@ -42,8 +44,14 @@ extension Coordinator {
     if entry.suspected { return handBack(entry, server) }
     let due = entry.lastHeard + settings.suspicionTimeout
     guard due <= now else { return agenda.set(.server(server), at: due) }
+    suspect(server, "not heard for \(now - entry.lastHeard)")
+  }
+
+  /// What runs there is given to others, until it is heard again.
+  mutating func suspect(_ server: NodeID, _ why: String) {
+    guard let entry = servers[server], !entry.suspected else { return }
     servers[server]?.suspected = true
-    note("server \(name(of: server)) is suspected: not heard for \(now - entry.lastHeard)")
+    note("server \(name(of: server)) is suspected: \(why)")
     if entry.poll != nil { answer(server) }
     agenda.set(.server(server), at: now + settings.restartGrace)
     reconsiderTasks(of: server)

@@ -19,6 +19,7 @@ extension ServerRequest: ProtoMessage {
     writer.field(12, strings: coordinators)
     if let holdingAfter { writer.field(13, task: holdingAfter) }
     if let holdingThrough { writer.field(14, task: holdingThrough) }
+    writer.field(15, bool: leaving)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -40,6 +41,7 @@ extension ServerRequest: ProtoMessage {
       case 12: try value.append(12, to: &request.coordinators)
       case 13: request.holdingAfter = try value.task(13)
       case 14: request.holdingThrough = try value.task(14)
+      case 15: request.leaving = try value.bool(15)
       default: break
       }
     }

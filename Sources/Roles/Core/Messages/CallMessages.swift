@@ -131,6 +131,9 @@ public struct ServerRequest: Hashable, Sendable {
   public var holdingThrough: TaskName?
   public var poll: UInt64 = 0
   public var coordinators: [String] = []
+  /// It stops in order, and its tasks end with it: an opinion about itself, which the next
+  /// heartbeat takes back.
+  public var leaving = false
 
   public init(server: NodeID) { self.server = server }
 

@@ -41,6 +41,7 @@ public struct Server: Sendable {
 
   var coordinators = CoordinatorList()
   var polls: [Poll] = []
+  var leaving = Leaving.no
   var delivery: Delivery?
   var puts = ArchivePuts()
   var loading: [TaskName] = []
@@ -75,6 +76,7 @@ public struct Server: Sendable {
       unavailable(archive, isAbsent: isAbsent, at: now, &out)
     case .archiveStored(let archive): stored(archive, &out)
     case .archiveNotStored(let archive, let reason): notStored(archive, reason, at: now, &out)
+    case .leave: leave(at: now, &out)
     case .tick: break
     }
     if isStarted { work(at: now, &out) }
@@ -85,11 +87,13 @@ public struct Server: Sendable {
   private mutating func work(at now: Instant, _ out: inout [Directive]) {
     logEnds(at: now, &out)
     takeDurable()
-    startTasks(&out)
-    startFetches(at: now, &out)
     expireExchanges(at: now, &out)
-    startDelivery(at: now, &out)
-    startPoll(at: now, &out)
+    if leaving == .no {
+      startTasks(&out)
+      startFetches(at: now, &out)
+      startDelivery(at: now, &out)
+      startPoll(at: now, &out)
+    }
     tellWake(at: now, &out)
   }
 

@@ -51,6 +51,9 @@ extension Server {
     /// Complete and durable at the coordinator that it was put to.
     case archiveStored(ArchiveID)
     case archiveNotStored(ArchiveID, reason: String)
+    /// The process stops in order, and its tasks with it: to be told to the coordinator, as far as
+    /// that is quick. The end is `hasLeft`.
+    case leave
     case tick
   }
 

@@ -33,6 +33,16 @@ extension Server {
       let isWorthIt = told == 0 ? wants > 0 : wants >= told * 2
       guard polls.count == 1, isWorthIt else { return }
     }
+    let request = heartbeat()
+    let timeout = settings.heartbeat + settings.suspicion
+    let poll = Poll(
+      id: drawExchange(), address: address, sequence: sequence, wants: request.wants, start: now,
+      deadline: now + timeout)
+    polls.append(poll)
+    out.append(.poll(poll.id, to: address, request, timeout: timeout))
+  }
+
+  private mutating func heartbeat() -> ServerRequest {
     sequence += 1
     var request = ServerRequest(server: node)
     request.incarnation = incarnation
@@ -49,17 +59,51 @@ extension Server {
     request.holdingThrough = page.through
     request.poll = settings.heartbeat.wholeMilliseconds
     request.coordinators = coordinators.addresses
-    let timeout = settings.heartbeat + settings.suspicion
-    let poll = Poll(
-      id: drawExchange(), address: address, sequence: sequence, wants: request.wants, start: now,
-      deadline: now + timeout)
-    polls.append(poll)
-    out.append(.poll(poll.id, to: address, request, timeout: timeout))
+    return request
   }
+
+  // MARK: Leaving
+
+  /// An orderly stop: the coordinator is told, so that it need not wait for the suspicion time.
+  enum Leaving: Hashable, Sendable {
+    case no
+    case saying(ExchangeID, until: Instant)
+    case said
+  }
+
+  /// Nothing more is to be waited for before the process ends.
+  public var hasLeft: Bool { leaving == .said }
+
+  mutating func leave(at now: Instant, _ out: inout [Directive]) {
+    guard leaving == .no else { return }
+    leaving = .said
+    guard isStarted, let address = coordinators.current, now >= coordinators.resumeAt else {
+      return
+    }
+    var request = heartbeat()
+    request.wants = 0
+    request.poll = 0
+    request.leaving = true
+    for poll in polls { out.append(.abandon(poll.id)) }
+    polls = []
+    let id = drawExchange()
+    leaving = .saying(id, until: now + settings.farewell)
+    out.append(.poll(id, to: address, request, timeout: settings.farewell))
+  }
+
+  /// Whether this was the answer to the farewell, or its failure: both end it.
+  private mutating func endsFarewell(_ id: ExchangeID) -> Bool {
+    guard case .saying(id, _) = leaving else { return false }
+    leaving = .said
+    return true
+  }
+
+  // MARK: Answers
 
   mutating func answered(
     _ id: ExchangeID, _ response: ServerResponse, at now: Instant, _ out: inout [Directive]
   ) {
+    if endsFarewell(id) { return }
     guard let index = polls.firstIndex(where: { $0.id == id }) else { return }
     let poll = polls.remove(at: index)
     coordinators.merge(response.coordinators)
@@ -91,6 +135,7 @@ extension Server {
   }
 
   mutating func exchangeFailed(_ id: ExchangeID, at now: Instant, _ out: inout [Directive]) {
+    if endsFarewell(id) { return }
     if let poll = polls.first(where: { $0.id == id }) {
       polls.removeAll { $0.id == id }
       leave(poll.address, suspects: true, at: now, &out)
@@ -103,6 +148,10 @@ extension Server {
 
   /// The shell tells failures; this holds even if it doesn't.
   mutating func expireExchanges(at now: Instant, _ out: inout [Directive]) {
+    if case .saying(let id, let deadline) = leaving, now >= deadline {
+      out.append(.abandon(id))
+      leaving = .said
+    }
     if let poll = polls.first(where: { now >= $0.deadline }) {
       out.append(.abandon(poll.id))
       exchangeFailed(poll.id, at: now, &out)
@@ -135,6 +184,7 @@ extension Server {
   mutating func tellWake(at now: Instant, _ out: inout [Directive]) {
     var wishes = polls.map(\.deadline) + [coordinators.resumeAt]
     if let delivery { wishes.append(delivery.deadline) }
+    if case .saying(_, let deadline) = leaving { wishes.append(deadline) }
     if polls.isEmpty { wishes.append(pace.pollNotBefore) }
     if held.hasReady { wishes.append(pace.deliverNotBefore) }
     if let logRetryAt { wishes.append(logRetryAt) }

@@ -24,6 +24,9 @@ public struct ServerSettings: Sendable {
 
   package var plantedBugs: PlantedBugs = []
 
+  /// How long an orderly stop may take to tell the coordinator of it.
+  public var farewell = Duration.seconds(1)
+
   public init() {}
 
   /// Test-only faults, each of which a check must catch (VERIFICATION.md).

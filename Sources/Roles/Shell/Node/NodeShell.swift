@@ -129,6 +129,23 @@ private struct NodeLoop: ~Copyable {
       }
       parts.flush()
     }
+    if !hasEnded { leave() }
+  }
+
+  /// Tells the coordinator that this server goes, and waits for the answer, but not for long.
+  private mutating func leave() {
+    handle(.server(.leave), MonotonicClock.now())
+    parts.flush()
+    while !engine.hasLeft, !hasEnded {
+      let inputs = mailbox.take(until: wakeAt?.nanoseconds)
+      let now = MonotonicClock.now()
+      for input in inputs { handle(input, now) }
+      if let due = wakeAt, due <= now {
+        wakeAt = nil
+        handle(.tick, now)
+      }
+      parts.flush()
+    }
   }
 
   private mutating func handle(_ input: NodeInput, _ now: Instant) {
