@@ -89,6 +89,38 @@ import Testing
     #expect(nothing.status == 1 && nothing.errors.contains("no such call"))
   }
 
+  /// What is waited for is told, once, without a terminal.
+  @Test func itIsToldWhatCallsWaitFor() throws {
+    let grid = try TestGrid(coordinators: 1, servers: 0)
+    try grid.awaitWhole()
+    let map = try grid.start(["map", "--session", "m", "echo {}", ":::", "1", "2"])
+    #expect(try grid.run(["submit", "--session", "s", "true"], within: 20).status == 0)
+    let wait = try grid.start(["wait", "s"])
+    try eventually(within: 20, "\(map.complaints)\(wait.complaints)") {
+      map.complaints.contains("rpcv: 2 calls wait: no server is connected. Ctrl-C is safe")
+        && wait.complaints.contains("rpcv: 1 call waits: no server is connected. Ctrl-C ends")
+    }
+    grid.killCoordinator(0)
+    let silent = "rpcv: no coordinator answers at \(grid.list); keeps trying."
+    try eventually(within: 20, "\(map.complaints)\(wait.complaints)") {
+      map.complaints.contains(silent) && wait.complaints.contains(silent)
+    }
+    try grid.startCoordinator(0)
+    try grid.awaitWhole()
+    // A server that nothing was said to yet: `servers` is empty in this grid.
+    let server = try LiveProcess(
+      "server", Program.rpcv,
+      ["server", "--coordinators", grid.list, "--directory", grid.folder.path + "/late"],
+      in: grid.folder.path)
+    defer { server.killNow() }
+    let ended = try map.end(within: 40)
+    #expect(ended.status == 0 && Set(ended.lines) == ["1", "2"])
+    #expect(try wait.end(within: 40).output == "s: 1 succeeded\n")
+    let said = ended.errors.split(separator: "\n").map(String.init)
+    #expect(said.count { $0.contains("no coordinator answers") } == 1, "\(said)")
+    #expect(Set(said.filter { $0.contains("does not answer") }) == [], "\(said)")
+  }
+
   /// With nobody there the call stays in the log, whatever ends the command; the next command
   /// brings it.
   @Test func unreachableCoordinatorsLoseNothing() throws {

@@ -18,7 +18,7 @@ final class SessionNode {
   private(set) var progress = Client.Progress()
   private let node: NodeShell
   private let isTemporary: Bool
-  private var silence: SilenceWatch
+  private let watch: GridWatch
   private let isVerbose: Bool
   private var isClosed = false
   private var warned: Set<String> = []
@@ -38,7 +38,7 @@ final class SessionNode {
     self.session = session
     name = grid.sessionName(session)
     coordinators = try grid.requiredCoordinators()
-    silence = SilenceWatch(coordinators)
+    watch = GridWatch(coordinators, wantsServers: false)
     isVerbose = try grid.isVerbose()
     var settings = try grid.node(coordinators: coordinators)
     settings.client = try grid.client(name, session: session, options)
@@ -80,9 +80,8 @@ final class SessionNode {
         switch item {
         case .progress(let now):
           progress = now
-          silence.heard()
-        case .attached, .result: silence.heard()
-        case .suspect(let address): silence.failed(address)
+          watch.heard()
+        case .attached, .result: watch.heard()
         case .conflict:
           if isVerbose { complain("another client of this session is at work") }
         case .rejected(let call, let refusal):
@@ -92,6 +91,7 @@ final class SessionNode {
         news.append(item)
       case .note(let text): if isVerbose { complain(text) }
       case .warning(let text): if warned.insert(text).inserted { complain(text) }
+      case .told(let text): complain(text)
       case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
         throw CommandError(
           .inputOutput, "\(reason). What was logged is safe: run the same command again")
@@ -100,8 +100,8 @@ final class SessionNode {
     return news
   }
 
-  /// Says so, once in a while, if no coordinator answers.
-  func tellSilence(_ what: String) { silence.tell(what) }
+  /// Says so if no coordinator answers. To be called while something is waited for.
+  func tellSilence(_ what: String) { watch.look(calls: 0, what) }
 
   /// Ends the node. A log that nobody needs any more is removed: a borrowed one, or `forgets`.
   func close(forgets: Bool = false) {
@@ -112,41 +112,6 @@ final class SessionNode {
   }
 
   deinit { close() }
-}
-
-/// Tells a person that no coordinator answers: once all have failed twice and three seconds have
-/// passed, then every half minute.
-struct SilenceWatch {
-  private let addresses: [String]
-  private var failures = 0
-  private var firstFailure: UInt64 = 0
-  private var lastFailure: UInt64 = 0
-  private var toldAt: UInt64?
-
-  init(_ addresses: [String]) { self.addresses = addresses }
-
-  mutating func heard() {
-    if toldAt != nil { complain("a coordinator answers again") }
-    failures = 0
-    toldAt = nil
-  }
-
-  mutating func failed(_ address: String) {
-    lastFailure = Signal.now()
-    if failures == 0 { firstFailure = lastFailure }
-    failures += 1
-  }
-
-  mutating func tell(_ what: String) {
-    let now = Signal.now()
-    // One that failed and then answers brings no further failures.
-    guard failures >= addresses.count * 2, now - firstFailure > 3_000_000_000,
-      now - lastFailure < 8_000_000_000
-    else { return }
-    if let toldAt, now - toldAt < 30_000_000_000 { return }
-    toldAt = now
-    complain("no coordinator answers (\(addresses.joined(separator: ", "))); trying on. \(what)")
-  }
 }
 
 extension GridSettings {

@@ -12,18 +12,24 @@ final class SessionView {
   private let asker: Asker
   private let interrupts: Interrupts
   private let deadline: UInt64?
-  private var silence: SilenceWatch
+  let watch: GridWatch
 
   init(
-    _ grid: GridSettings, session: String, _ interrupts: Interrupts, deadline: UInt64? = nil
+    _ grid: GridSettings, session: String, _ interrupts: Interrupts, deadline: UInt64? = nil,
+    wantsServers: Bool = false
   ) throws(CommandError) {
     self.session = session
     name = grid.sessionName(session)
     coordinators = try grid.requiredCoordinators()
-    asker = Asker { interrupts.signal != nil }
+    let watch = GridWatch(coordinators, wantsServers: wantsServers)
+    self.watch = watch
+    asker = Asker {
+      // A coordinator that swallows the question is silent too.
+      watch.look(calls: 0, Self.safety)
+      return interrupts.signal != nil
+    }
     self.interrupts = interrupts
     self.deadline = deadline
-    silence = SilenceWatch(coordinators)
   }
 
   /// Nil if the session is unknown to all that answer.
@@ -50,6 +56,7 @@ final class SessionView {
   }
 
   private static let page: UInt64 = 5000
+  private static let safety = "Ctrl-C ends the waiting, and nothing else."
 
   /// Nil if those that answer don't know the session. Asks until one answers.
   private func ask(_ request: OperatorRequest) throws(CommandError) -> OperatorResponse? {
@@ -63,7 +70,8 @@ final class SessionView {
           }
           hasAnswer = true
           guard case .refused(let refusal) = response else {
-            silence.heard()
+            // What calls wait for is told by whoever counts them.
+            if !watch.wantsServers { watch.heard() }
             return response
           }
           guard refusal.code == .notFound else {
@@ -71,13 +79,12 @@ final class SessionView {
           }
         } catch {
           guard error.status == .unreachable else { throw error }
-          silence.failed(address)
         }
         try checkTime()
       }
       if hasAnswer { return nil }
-      silence.tell("Ctrl-C ends the waiting.")
       for _ in 0..<5 {
+        watch.look(calls: 0, Self.safety)
         try checkTime()
         pause(.milliseconds(100))
       }

@@ -49,6 +49,8 @@ final class WaitRun {
   private let view: SessionView
   /// No other process was at work in the session's directory.
   private var isOurs = false
+  /// Calls of the session, as last heard.
+  private var unfinished: UInt64 = 0
 
   init(
     _ grid: GridSettings, _ target: CallTarget, _ interrupts: Interrupts, deadline: UInt64?
@@ -56,7 +58,8 @@ final class WaitRun {
     self.grid = grid
     self.target = target
     self.interrupts = interrupts
-    view = try SessionView(grid, session: target.session, interrupts, deadline: deadline)
+    view = try SessionView(
+      grid, session: target.session, interrupts, deadline: deadline, wantsServers: true)
   }
 
   /// Returns when nothing of the target is pending or running.
@@ -65,6 +68,7 @@ final class WaitRun {
     var pause = Duration.milliseconds(20)
     while true {
       if let tally = try tallyIfOver(logged) { return tally }
+      view.watch.look(calls: unfinished, "Ctrl-C ends the waiting; the calls stay in the grid.")
       view.pause(pause)
       try view.checkTime()
       pause = min(pause * 2, .milliseconds(500))
@@ -94,6 +98,11 @@ final class WaitRun {
     }
   }
 
+  private func note(_ count: UInt64) {
+    if count != unfinished { view.watch.heard() }
+    unfinished = count
+  }
+
   /// The log of an ended session says nothing any more.
   private func forget() {
     guard isOurs, let directory = try? grid.sessionDirectory(target.session) else { return }
@@ -106,6 +115,7 @@ final class WaitRun {
       if logged > 0 { return nil }
       throw view.unknown
     }
+    note(summary.pending + summary.assigned)
     guard let calls = target.calls else {
       if summary.isEnded { forget() }
       guard summary.pending == 0, summary.assigned == 0, summary.total >= logged else { return nil }

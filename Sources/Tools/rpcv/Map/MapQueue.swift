@@ -8,6 +8,8 @@ final class MapQueue: Sendable {
     case news(ClientNews)
     case note(String)
     case warning(String)
+    /// For the person who waits, whenever it comes.
+    case told(String)
     case end(NodeEnd)
   }
 

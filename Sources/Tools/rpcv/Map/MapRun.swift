@@ -32,6 +32,8 @@ final class MapRun {
   /// Of a named session.
   private var witness: SessionWitness?
   private var ended: EndedJobs?
+  /// Of a run on a grid.
+  private let watch: GridWatch?
 
   static func run(_ options: MapOptions, _ interrupts: Interrupts) throws -> UInt8 {
     let run = try MapRun(options, interrupts)
@@ -44,6 +46,7 @@ final class MapRun {
     template = try CommandTemplate(words: options.command, isQuoted: options.isQuoted)
     jobs = try JobSequence(options.sources, options: options.sequence)
     session = try MapSession(options) { interrupts.signal != nil }
+    watch = session.watch
     window = max(1000, session.slots * 8)
     halt = HaltWatch(options.halt)
     printer = try MapPrinter(
@@ -67,6 +70,9 @@ final class MapRun {
     while !isDone {
       try submit(to: node)
       printer.draw(running: waiting.count, isComplete: isExhausted)
+      watch?.look(
+        calls: UInt64(waiting.count),
+        "Ctrl-C is safe: the same words with --session \(session.name) go on.")
       let deadline = Signal.now() + 200_000_000
       do {
         for event in session.queue.take(until: deadline) { try handle(event, node) }
@@ -103,6 +109,7 @@ final class MapRun {
     case .news(let news): try handle(news, node)
     case .note(let text): printer.note(text, isVerbose: session.isVerbose)
     case .warning(let text): warn(text)
+    case .told(let text): printer.note(text, isVerbose: true)
     case .end(.needsRecovery(let reason)), .end(.renewed(let reason)):
       throw CommandError(
         .inputOutput,
@@ -132,6 +139,8 @@ final class MapRun {
       throw CommandError(.failure, "job \(call.counter) was refused: \(refusal)")
     case .progress(let progress): self.progress = progress
     case .suspect(let address):
+      // Where there is no next one, the watch tells what is waited for.
+      guard session.hasChoice else { return }
       warn("coordinator \(address) does not answer; trying the next one")
     case .conflict:
       printer.note("another run of this session is going on elsewhere", isVerbose: true)
@@ -147,6 +156,7 @@ final class MapRun {
 
   private func finish(_ counter: CallCounter, _ result: CallResult, _ node: NodeShell) throws {
     guard let job = waiting.removeValue(forKey: counter) else { return }
+    watch?.heard()
     let outcome: JobOutcome =
       result.signal != 0 ? .signalled(result.signal) : .exited(result.exitStatus)
     try collect(try printer.finished(job, outcome, result, parts(node)), node)

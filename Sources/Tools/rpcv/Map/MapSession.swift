@@ -85,6 +85,16 @@ final class MapSession {
     return String(cString: path)
   }
 
+  /// Tells what a run on a grid waits for.
+  var watch: GridWatch? {
+    guard !isEmbedded else { return nil }
+    let queue = queue
+    return GridWatch(coordinators, wantsServers: true) { queue.put(.told($0)) }
+  }
+
+  /// Whether there is another coordinator to turn to.
+  var hasChoice: Bool { coordinators.count > 1 }
+
   /// What files are brought by is told apart from others' in the same folder.
   var mark: String { String("\(id.session)".prefix(8)) }
 
