@@ -52,6 +52,9 @@ import Testing
     Case("why --coordinators a s", 64, "say which call"),
     Case("remove --coordinators a 123", 64, "32 hexadecimal digits"),
     Case("map --frob ::: a", 255, "--frob"),
+    Case("map --session p/3 echo ::: a", 255, "calls of session 'p'"),
+    Case("submit --coordinators a --session p/3-4 -- echo", 64, "calls of session 'p'"),
+    Case("release --coordinators a s --timeout soon", 64, "soon"),
     Case("map cat :::: /nosuch", 255, "/nosuch"),
     Case("map -q cat {%} ::: a", 255, "slot"),
   ]
@@ -66,6 +69,38 @@ import Testing
     #expect(ended.output.isEmpty)
     // Messages of other software have no place between ours and the person.
     #expect(!ended.errors.contains("ERROR"), "\(ended.errors)")
+  }
+
+  @Test(arguments: [Program.rpcv, Program.logdump])
+  func versionsAreTold(_ program: String) throws {
+    let folder = try TestFolder()
+    let ended = try LiveProcess("version", program, ["--version"], in: folder.path)
+      .end(within: 20)
+    #expect(ended.status == 0 && ended.errors.isEmpty)
+    #expect(ended.output.split(separator: ".").count == 3, "\(ended.output)")
+  }
+
+  /// What can't be written is an error; that nobody reads on is none.
+  @Test func outputThatGoesNowhere() throws {
+    let folder = try TestFolder()
+    func shell(_ script: String, _ number: Int) throws -> Ended {
+      try LiveProcess("shell", "/bin/sh", ["-c", script], in: folder.path, number: number)
+        .end(within: 30)
+    }
+    let made = try shell("\(Program.rpcv) map --session d 'echo {}' ::: 1 2 3", 1)
+    #expect(made.status == 0)
+    let sessions = folder.path + "/.local/state/rpcv/sessions"
+    let full = try shell("\(Program.logdump) \(sessions)/* > /dev/full", 2)
+    #expect(full.status == 74 && full.errors.contains("No space left"), "\(full)")
+    let map = try shell("\(Program.rpcv) map 'echo {}' ::: 1 > /dev/full", 3)
+    #expect(map.status == 255 && map.errors.contains("No space left"), "\(map)")
+    let help = try shell("\(Program.rpcv) help settings > /dev/full", 4)
+    #expect(help.status == 73 && help.errors.contains("No space left"), "\(help)")
+    let pipe = try shell(
+      "{ \(Program.rpcv) map 'yes | head -n 100000; : {}' ::: 1 2 3; echo $? > code; } "
+        + "| head -n 1", 5)
+    #expect(pipe.output == "y\n" && pipe.errors.isEmpty, "\(pipe)")
+    #expect(try String(contentsOfFile: folder.path + "/code", encoding: .utf8) == "141\n")
   }
 
   @Test func misspeltKeysAreSuggested() throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import LogStore
+import RolesCore
 
 // The command: what a person asks for, checked, and handed to the part that does it. All modes but
 // --repair open for reading only, take no lock and never write; a node may be using what they look
@@ -17,7 +18,8 @@ import LogStore
   static let configuration = CommandConfiguration(
     commandName: "rpcv-logdump",
     abstract: "Shows, checks, compares and repairs the logs of an RPC-V node.",
-    discussion: LogDumpHelp.discussion)
+    discussion: LogDumpHelp.discussion,
+    version: ProductVersion.text)
 
   @Argument(help: "A node's directory, a log's directory (facts or archives), or a segment's file.")
   var paths: [String]
@@ -134,6 +136,10 @@ import LogStore
     }
     fs.finish()
     output.flush()
+    if let failure = output.failure {
+      session.complain("cannot write standard output: \(failure)")
+      throw ExitCode(74)
+    }
     if status != 0 { throw ExitCode(status) }
   }
 

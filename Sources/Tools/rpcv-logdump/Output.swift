@@ -16,6 +16,8 @@ protocol LineOutput: AnyObject {
 
 final class StandardOutput: LineOutput {
   private var buffer: [UInt8] = []
+  /// Why it can't be written any more; what is put then is dropped.
+  private(set) var failure: String?
 
   func put(_ line: String) {
     buffer += line.utf8
@@ -25,9 +27,13 @@ final class StandardOutput: LineOutput {
 
   func flush() {
     var rest = buffer[...]
-    while !rest.isEmpty {
+    while !rest.isEmpty, failure == nil {
       let count = rest.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-      guard count > 0 else { break }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        failure = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+        break
+      }
       rest = rest.dropFirst(count)
     }
     buffer.removeAll(keepingCapacity: true)

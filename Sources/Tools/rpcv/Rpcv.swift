@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import RolesCore
 
 /// The one command; each subcommand is a file named after it.
 @main
@@ -11,6 +13,7 @@ struct Rpcv: ParsableCommand {
       With no coordinator configured `map` runs a whole grid in this process; nothing to start.
       `rpcv help settings` lists all settings, `rpcv help exit` what the exit statuses mean.
       """,
+    version: ProductVersion.text,
     subcommands: [
       MapCommand.self, SubmitCommand.self, WaitCommand.self, ResultsCommand.self,
       CancelCommand.self, ReleaseCommand.self, StatusCommand.self, WhyCommand.self,
@@ -19,8 +22,13 @@ struct Rpcv: ParsableCommand {
     ])
 
   static func main() {
+    // A reader that goes away is an error of the write, met where it is known what to do.
+    _ = signal(SIGPIPE, SIG_IGN)
     if let text = HelpTopic.text(for: Array(CommandLine.arguments.dropFirst())) {
-      try? FileSink.standardOutput().write(Array(text.utf8))
+      do throws(CommandError) { try printOut(text) } catch {
+        complain("\(error)")
+        Glibc.exit(Int32(error.status.rawValue))
+      }
     } else {
       main(nil)
     }

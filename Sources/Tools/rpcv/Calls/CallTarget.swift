@@ -35,6 +35,15 @@ struct CallTarget: Equatable, Sendable {
     return CallTarget(session: word)
   }
 
+  /// Refuses a name for a new session that `status` and the like would read as calls of another.
+  static func checkName(_ name: String) throws(CommandError) {
+    guard let target = try? parse(name, session: nil), target.calls != nil else { return }
+    throw CommandError(
+      .usage,
+      "--session '\(name)': this names calls of session '\(target.session)'; take another name, "
+        + "such as '\(name.replacing("/", with: "-"))'")
+  }
+
   /// `17`, `3-7`, `1,4,9-12`; nil for anything else.
   private static func ranges(_ text: Substring) -> [ClosedRange<CallCounter>]? {
     var ranges: [ClosedRange<UInt64>] = []

@@ -19,13 +19,15 @@ struct CancelCommand: ParsableCommand {
   @OptionGroup var grid: GridFlags
   @OptionGroup var client: ClientFlags
   @OptionGroup var target: TargetArguments
+  @Option(help: "Wait no longer than this, e.g. 10m.") var timeout: String?
   @Flag(help: "One JSON object.") var json = false
 
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
       let target = try target.resolved()
-      let run = ControlRun(try client.settings(grid), target, interrupts)
+      let run = ControlRun(
+        try client.settings(grid), target, interrupts, deadline: try deadline(timeout))
       let rows = try run.rows()
       if case .some = target.calls, rows.isEmpty { throw run.nothing }
       let open = rows.filter { $0.state < .cancelled }.map(\.call.counter)
@@ -59,13 +61,15 @@ struct ReleaseCommand: ParsableCommand {
   @OptionGroup var grid: GridFlags
   @OptionGroup var client: ClientFlags
   @OptionGroup var target: TargetArguments
+  @Option(help: "Wait no longer than this, e.g. 10m.") var timeout: String?
   @Flag(help: "One JSON object.") var json = false
 
   func run() throws {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
       let target = try target.resolved()
-      let run = ControlRun(try client.settings(grid), target, interrupts)
+      let run = ControlRun(
+        try client.settings(grid), target, interrupts, deadline: try deadline(timeout))
       _ = try run.rows()
       let isSafe = try run.run(endsSession: target.calls == nil) { node in
         if let calls = target.calls { node.tell(.release(calls)) } else { node.tell(.endSession) }
@@ -85,8 +89,12 @@ final class ControlRun {
   private let grid: GridSettings
   private let target: CallTarget
   private let interrupts: Interrupts
+  private let deadline: UInt64?
 
-  init(_ grid: GridSettings, _ target: CallTarget, _ interrupts: Interrupts) {
+  init(
+    _ grid: GridSettings, _ target: CallTarget, _ interrupts: Interrupts, deadline: UInt64?
+  ) {
+    self.deadline = deadline
     self.grid = grid
     self.target = target
     self.interrupts = interrupts
@@ -94,7 +102,7 @@ final class ControlRun {
 
   /// The calls of the target that the grid knows. A log on this machine may hold more.
   func rows() throws(CommandError) -> [CallSummary] {
-    let view = try SessionView(grid, session: target.session, interrupts)
+    let view = try SessionView(grid, session: target.session, interrupts, deadline: deadline)
     guard try view.summary() != nil else {
       if FileSink.exists(try grid.sessionDirectory(target.session)) { return [] }
       throw view.unknown
@@ -135,8 +143,11 @@ final class ControlRun {
       if interrupts.signal != nil {
         throw CommandError(.interrupted, "interrupted before anything was said")
       }
+      if isLate { throw CommandError(.timedOut, "the time ended before anything was said") }
     }
   }
+
+  private var isLate: Bool { deadline.map { Signal.now() >= $0 } ?? false }
 
   /// Held at least; safe if that comes within seconds.
   private func settle(_ node: SessionNode, _ endsSession: Bool) throws(CommandError) -> Bool {
@@ -151,11 +162,11 @@ final class ControlRun {
       limit = isHeld ? limit ?? Signal.now() + 5_000_000_000 : nil
       if let limit, Signal.now() > limit { return false }
       node.tellSilence("It is said in the log of this machine.")
-      if interrupts.signal != nil {
+      if interrupts.signal != nil || isLate {
         throw CommandError(
-          .interrupted,
-          "interrupted; it is said in \(node.directory), and goes to the grid with the next "
-            + "command on this session")
+          isLate ? .timedOut : .interrupted,
+          "\(isLate ? "the time given with --timeout ended" : "interrupted"); it is said in "
+            + "\(node.directory), and goes to the grid with the next command on this session")
       }
     }
   }

@@ -56,6 +56,7 @@ final class SubmitRun {
 
   func run(_ source: CommandSource, _ template: CallSpec) throws(CommandError) {
     guard !session.isEmpty else { throw CommandError(.usage, "--session: the name is empty") }
+    try CallTarget.checkName(session)
     var options = SessionNode.Options()
     options.isNew = !isNamed
     options.strategy = strategy

@@ -29,7 +29,7 @@ struct WaitCommand: ParsableCommand {
       let tally = try run.run()
       try printOut(
         json ? tally.json(target.session).line + "\n" : tally.text(target.session) + "\n")
-      if tally.hasBad { throw CommandError(.failure, "not all calls ended well") }
+      if tally.hasBad { throw CommandError(.failure, tally.trouble) }
     }
   }
 }
@@ -178,6 +178,13 @@ struct CallTally: Equatable, Sendable {
 
   var hasBad: Bool { failed + givenUp + cancelled + unfinished > 0 }
 
+  /// What `hasBad` found, in words.
+  var trouble: String {
+    if failed + givenUp + unfinished > 0 { return "not all calls ended well" }
+    return cancelled == 1
+      ? "a call was cancelled: no result comes" : "calls were cancelled: no results come"
+  }
+
   var isEnded: Bool { released >= CallCounter.greatest.value }
 
   func text(_ session: String) -> String {
@@ -189,7 +196,7 @@ struct CallTally: Equatable, Sendable {
     add(givenUp, "given up")
     add(cancelled, "cancelled")
     add(unfinished, "not finished")
-    add(released, "released")
+    add(released, "released or cancelled before")
     return "\(session): " + (parts.isEmpty ? "no calls" : parts.joined(separator: ", "))
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import LogStore
 import RolesCore
 
@@ -175,5 +176,9 @@ private func lines(_ rows: [JSON]) -> String { rows.map { $0.line + "\n" }.joine
 func printOut(_ text: String) throws(CommandError) {
   do throws(FileSink.Failure) {
     try FileSink.standardOutput().write(Array(text.utf8))
-  } catch { throw CommandError(.cannotWrite, "\(error)") }
+  } catch {
+    // Whoever read has seen enough: as with every program in a pipe.
+    if error == .closedPipe { exit(141) }
+    throw CommandError(.cannotWrite, "\(error)")
+  }
 }

@@ -32,6 +32,7 @@ final class MapSession {
     isEmbedded = coordinators.isEmpty
     var generator = SystemRandomNumberGenerator()
     isNameless = options.session == nil
+    if let session = options.session { try CallTarget.checkName(session) }
     inputs = MapInputs(options)
     download = ArchiveDownload(from: coordinators, isStopped: isStopped)
     name =
