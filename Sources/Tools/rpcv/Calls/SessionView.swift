@@ -25,7 +25,7 @@ final class SessionView {
     self.watch = watch
     asker = Asker {
       // A coordinator that swallows the question is silent too.
-      watch.look(calls: 0, Self.safety)
+      watch.look(calls: nil, Self.safety)
       return interrupts.signal != nil
     }
     self.interrupts = interrupts
@@ -84,7 +84,7 @@ final class SessionView {
       }
       if hasAnswer { return nil }
       for _ in 0..<5 {
-        watch.look(calls: 0, Self.safety)
+        watch.look(calls: nil, Self.safety)
         try checkTime()
         pause(.milliseconds(100))
       }

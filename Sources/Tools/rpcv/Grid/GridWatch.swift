@@ -11,6 +11,7 @@ final class GridWatch: Sendable {
     var lastAsked: UInt64 = 0
     var pause = GridWatch.quiet
     var isAsking = false
+    var calls: UInt64 = 0
     var notice: WaitNotice
   }
 
@@ -36,10 +37,12 @@ final class GridWatch: Sendable {
   /// Something came that was waited for.
   func heard() { state.withLock { $0.lastNews = Signal.now() } }
 
-  /// To be called while waiting for `calls` calls. `safety` says what Ctrl-C does.
-  func look(calls: UInt64, _ safety: String) {
+  /// To be called while waiting for `calls` calls; nil if that is as it was. `safety` says what
+  /// Ctrl-C does.
+  func look(calls: UInt64?, _ safety: String) {
     let now = Signal.now()
     let isDue = state.withLock { state in
+      if let calls { state.calls = calls }
       let isQuiet = now - state.lastNews >= Self.quiet || state.notice.cause != .none
       guard isQuiet, !state.isAsking, now >= state.lastAsked + state.pause else { return false }
       state.isAsking = true
@@ -47,15 +50,15 @@ final class GridWatch: Sendable {
     }
     guard isDue else { return }
     GridSurvey.shared.start(addresses, timeout: .milliseconds(1500)) { [weak self] answers in
-      self?.take(answers, calls, safety)
+      self?.take(answers, safety)
     }
   }
 
-  private func take(_ answers: [GridSurvey.Answer], _ calls: UInt64, _ safety: String) {
+  private func take(_ answers: [GridSurvey.Answer], _ safety: String) {
     let text = state.withLock { state in
       state.isAsking = false
       state.lastAsked = Signal.now()
-      let text = state.notice.take(answers, calls: calls, safety)
+      let text = state.notice.take(answers, calls: state.calls, safety)
       // While all is well the calls themselves take long: no need to ask often.
       let isFine = state.notice.cause == .none
       state.pause = isFine ? min(state.pause * 2, Self.longestPause) : Self.quiet

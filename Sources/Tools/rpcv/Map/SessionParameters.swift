@@ -40,8 +40,8 @@ struct SessionParameters: Equatable, Sendable {
       throw CommandError(
         .usage,
         "\(entry.option) is \(entry.text) and was \(was.text) when this session was made: its "
-          + "calls keep what they were made with. Say it as it was, or another --session. Nothing is "
-          + "lost. (Compared with \(path).)")
+          + "calls keep what they were made with. Say it as it was, or another --session. Nothing "
+          + "is lost. (Compared with \(path).)")
     }
   }
 
