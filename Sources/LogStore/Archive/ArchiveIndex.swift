@@ -27,6 +27,8 @@ struct ArchiveIndex: Sendable {
   private var pins: [Hash256: UInt64] = [:]
   /// Archives of which something changed.
   private var touched: Set<Hash256> = []
+  /// Chunks of archives that are being written and have no manifest yet: by how many writers.
+  private var held: [Hash256: Int] = [:]
 
   mutating func note(
     _ kind: RecordKind, _ payload: UnsafeRawBufferPointer, at position: Position,
@@ -95,6 +97,31 @@ struct ArchiveIndex: Sendable {
 
   func isWanted(_ archive: Hash256, _ isNamed: (Hash256) -> Bool) -> Bool {
     pins[archive] != nil || isNamed(archive)
+  }
+
+  func isChunkWanted(_ chunk: Hash256, _ isNamed: (Hash256) -> Bool) -> Bool {
+    held[chunk] != nil || users(of: chunk).contains { isWanted($0, isNamed) }
+  }
+
+  /// Whether something that is wanted stands in this segment and nowhere else.
+  func isNeeded(_ segment: SegmentName, _ isNamed: (Hash256) -> Bool) -> Bool {
+    func isOnly(_ place: Place, _ others: [Place]) -> Bool {
+      place.position.segment == segment
+        && others.allSatisfy { $0.position.segment == segment }
+    }
+    return chunks.contains { hash, chunk in
+      isOnly(chunk.place, chunk.others) && isChunkWanted(hash, isNamed)
+    }
+      || manifests.contains { id, entry in
+        isOnly(entry.place, entry.others) && isWanted(id, isNamed)
+      }
+  }
+
+  mutating func hold(_ chunk: Hash256) { held[chunk, default: 0] += 1 }
+
+  mutating func release(_ chunk: Hash256) {
+    guard let count = held[chunk] else { return }
+    held[chunk] = count > 1 ? count - 1 : nil
   }
 
   mutating func pin(_ archive: Hash256, at now: UInt64) { pins[archive] = now }

@@ -18,6 +18,9 @@ public final class ArchiveStore: Sendable {
     _ directory: String, on fs: any FileSystem, node: NodeID, options: LogOptions,
     entropy: inout some RandomNumberGenerator
   ) throws(LogError) -> (ArchiveStore, RecoveryReport) {
+    var options = options
+    // Of a chunk only the hash matters at the next start.
+    options.abridged[.archiveChunk] = 32
     var index = ArchiveIndex()
     let (log, report) = try Log.open(
       directory, on: fs, node: node, log: .archives, options: options, entropy: &entropy
@@ -88,6 +91,21 @@ public final class ArchiveStore: Sendable {
   func store(_ bytes: [UInt8], _ hash: Hash256) throws(LogError) {
     if state.withLock({ $0.chunks[hash] != nil }) { return }
     try append(.archiveChunk, hash.bytes + bytes)
+  }
+
+  /// The same; until `release` the chunk stays, whether or not a manifest names it.
+  func hold(_ bytes: [UInt8], _ hash: Hash256) throws(LogError) {
+    state.withLock { $0.hold(hash) }
+    do throws(LogError) { try store(bytes, hash) } catch {
+      release([hash])
+      throw error
+    }
+  }
+
+  func release(_ chunks: [Hash256]) {
+    state.withLock { index in
+      for hash in chunks { index.release(hash) }
+    }
   }
 
   func append(_ kind: RecordKind, _ payload: [UInt8]) throws(LogError) {
@@ -169,7 +187,7 @@ public final class ArchiveStore: Sendable {
     return state.withLock { index in
       switch kind {
       case .archiveManifest: return !index.isWanted(hash, isNamed)
-      case .archiveChunk: return !index.users(of: hash).contains { index.isWanted($0, isNamed) }
+      case .archiveChunk: return !index.isChunkWanted(hash, isNamed)
       default: return false
       }
     }
@@ -177,4 +195,29 @@ public final class ArchiveStore: Sendable {
 
   /// A segment was deleted: what stood only there is no longer held.
   public func forget(_ segment: SegmentName) { state.withLock { $0.forget(segment) } }
+
+  /// Right before a segment's file goes: forgets what stands there, in one step with the question
+  /// whether anything that stands nowhere else is wanted. False, and nothing forgotten, if so.
+  public func withdraw(_ segment: SegmentName, isNamed: (Hash256) -> Bool) -> Bool {
+    state.withLock { index in
+      guard !index.isNeeded(segment, isNamed) else { return false }
+      index.forget(segment)
+      return true
+    }
+  }
+
+  /// A withdrawn segment is still there after all.
+  public func restore(_ segment: SegmentName) throws(LogError) {
+    var noted: [(RecordKind, [UInt8], Position)] = []
+    try log.forEachRecord(in: segment) { position, kind, payload in
+      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
+      noted.append((kind, [UInt8](kept), position))
+    }
+    let sequence = log.sequence
+    state.withLock { index in
+      for (kind, payload, position) in noted {
+        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
+      }
+    }
+  }
 }

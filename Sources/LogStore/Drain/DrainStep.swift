@@ -5,12 +5,27 @@ public struct DrainOptions: Sendable {
   public var grace: UInt64 = 60_000_000_000
   /// How often it looks whether they have come.
   public var recheck: UInt64 = 15_000_000_000
-  /// Older segments with at most this many live bytes are merged whatever their garbage; larger
-  /// ones are retired only if that frees more than it writes.
+  /// Segments of earlier starts with at most this many live bytes are merged whatever their
+  /// garbage; any other is retired only if that frees more than it writes.
   public var mergeLimit: UInt64 = 4 << 20
-  /// How much is examined at once.
-  public var groupBytes: UInt64 = 64 << 20
+  /// How much is taken on at once: bytes that are read, or, of one's own, written again.
+  public var groupBytes: UInt64 = 32 << 20
   public var groupCount = 32
+  /// About how much one step reads: what bounds its time.
+  public var stepBytes = 512 * 1024
+  /// A survey follows when so much was written since the last, or half of what lives, if that is
+  /// more.
+  public var surveyLeast: UInt64 = 4 << 20
+  /// So does one when nothing was written for `idleAfter`, and before that at least `idleLeast`.
+  public var idleLeast: UInt64 = 64 * 1024
+  public var idleAfter: UInt64 = 5_000_000_000
+  /// A log without space is surveyed so often.
+  public var pressedEvery: UInt64 = 1_000_000_000
+  /// Survey again after so long, whatever was written: where things die by time or by what stands
+  /// elsewhere.
+  public var surveyEvery: UInt64?
+  /// An idle open segment is sealed when its garbage exceeds what lives by this.
+  public var sealLeast: UInt64 = 64 * 1024
   /// Test-only; see VERIFICATION.md.
   package var plantedBugs: DrainBugs = []
 

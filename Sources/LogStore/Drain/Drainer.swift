@@ -1,50 +1,89 @@
-// Retires segments and drains retired ones, a step at a time: DESIGN's drain rule as a state
-// machine over a Log. It promises that nothing is deleted but through `Log.delete`, which checks
-// the rule itself; that a retirer's covers are durable before its licence is appended, and the
-// licence before its file goes; and that it comes to rest. It reads no clock, starts no thread and
-// knows nothing of what records mean.
+// Retires segments and drains retired ones, a step at a time: DESIGN's cleaner and drain rule as a
+// state machine over a Log. It promises that nothing is deleted but through `Log.delete`, which
+// checks the rule itself; that a retirer's covers are durable before its licence is appended, and
+// the licence before its file goes; that a step reads about `stepBytes`; and that it comes to rest.
+// It reads no clock, starts no thread and knows nothing of what records mean.
 //
 // Call `step` now and then, in the turn in which `isDead` is answered; commit the log if the step
-// says that it waits. A step examines at most one group of segments.
+// says that it waits.
 
 public struct Drainer: Sendable {
-  private enum Purpose: Hashable, Sendable {
+  enum Purpose: Hashable, Sendable {
     /// We hand out the licence.
     case retire
     /// Somebody did.
     case drain
   }
 
-  private struct Group: Hashable, Sendable {
+  struct Group: Hashable, Sendable {
     var names: [SegmentName]
     var purpose: Purpose
   }
 
-  private enum Phase: Sendable {
+  enum Phase: Sendable {
     case idle
+    /// A checkpoint is made, and with it the survey that victims are chosen by.
+    case surveying(Checkpointer)
+    case examining(Group, ExaminationRun, isCovered: Bool)
     /// Covers are appended.
     case covering(Group, until: LogSequence)
     /// Licences are appended.
     case licensing(Group, until: LogSequence)
+    /// They are durable: the last look before the files go.
+    case confirming(ExaminationRun)
     /// Drained; what the examination rests on has to be durable.
     case checking([Examination], until: LogSequence)
   }
 
-  private struct Waiting: Sendable {
+  struct Waiting: Sendable {
     /// Since when we know that it is retired, have caught up, and lack covers.
     var since: UInt64
     var next: UInt64
   }
 
   public let options: DrainOptions
+  /// What the last survey found.
+  public internal(set) var survey: Survey?
   /// Own segments below this were written before this start.
-  private let firstSerial: Serial
-  private var phase = Phase.idle
-  private var waiting: [SegmentName: Waiting] = [:]
-  /// Older segments that are worth keeping as they are, or can't be read to the end.
-  private var kept: Set<SegmentName> = []
+  let firstSerial: Serial
+  var phase = Phase.idle
+  var waiting: [SegmentName: Waiting] = [:]
+  /// Segments that can't go whatever is dead in them: they can't be read to the end, or were
+  /// written with larger limits than ours.
+  var kept: Set<SegmentName> = []
+  /// Segments that were not worth it, with the live bytes that the survey gave them then.
+  var unworthy: [SegmentName: UInt64] = [:]
+  var pace = SurveyPace()
   /// What a step appended before it failed: told with the next.
   private var untold: [DrainStep.Batch] = []
+
+  /// What a step may ask of the layer above.
+  public struct Questions {
+    /// This node has held all that a neighbour's vector listed, and still hears it.
+    public var caughtUp: Bool
+    /// Whether the segments of this node, which is gone, are ours to retire.
+    public var mayRetire: (NodeID) -> Bool
+    /// Whether a record can never matter again.
+    public var isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
+    /// Asked last, right before a file goes: false if something in it is wanted again. Who says yes
+    /// must not count on it any more.
+    public var mayGo: (SegmentName) -> Bool
+    /// It said yes, and the file stays after all.
+    public var stays: (SegmentName) -> Void
+
+    public init(
+      caughtUp: Bool, mayRetire: @escaping (NodeID) -> Bool,
+      isDead: @escaping (RecordKind, UnsafeRawBufferPointer) -> Bool,
+      mayGo: @escaping (SegmentName) -> Bool = { _ in true },
+      stays: @escaping (SegmentName) -> Void = { _ in }
+    ) {
+      self.caughtUp = caughtUp
+      self.mayRetire = mayRetire
+      self.isDead = isDead
+      self.mayGo = mayGo
+      self.stays = stays
+    }
+  }
 
   /// To be made when the log has just been opened.
   public init(of log: Log, _ options: DrainOptions = DrainOptions()) {
@@ -52,17 +91,14 @@ public struct Drainer: Sendable {
     firstSerial = log.openSegment.serial
   }
 
-  /// `caughtUp`: this node has held all that a neighbour's vector listed, and still hears it.
-  /// `mayRetire`: whether the segments of this removed node are ours to retire.
   public mutating func step(
-    _ log: Log, at now: UInt64, caughtUp: Bool, mayRetire: (NodeID) -> Bool,
-    isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
+    _ log: Log, at now: UInt64, _ ask: Questions
   ) throws(LogError) -> DrainStep {
     var step = DrainStep()
     step.appended = untold
     untold = []
     do throws(LogError) {
-      try go(on: log, now, caughtUp, mayRetire, isDead, &step)
+      try go(on: log, now, ask, &step)
     } catch {
       untold = step.appended
       throw error
@@ -71,35 +107,64 @@ public struct Drainer: Sendable {
   }
 
   private mutating func go(
-    on log: Log, _ now: UInt64, _ caughtUp: Bool, _ mayRetire: (NodeID) -> Bool,
-    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool, _ step: inout DrainStep
+    on log: Log, _ now: UInt64, _ ask: Questions, _ step: inout DrainStep
   ) throws(LogError) {
     // The first word that one's own open segment is retired ends it.
     if log.retirements.isRetired(log.openSegment) != nil { log.seal() }
-    guard caughtUp else {
-      // Who was away waits the whole grace again.
-      waiting = [:]
-      phase = .idle
-      return
-    }
+    pace.note(written: log.bytesWritten, at: now)
+    if !ask.caughtUp { rest() }
+    var budget = options.stepBytes
     switch phase {
     case .idle:
-      try start(log, now, mayRetire, isDead, &step)
+      try start(log, now, ask, &step)
+    case .surveying(var pass):
+      phase = .idle
+      let found: Survey?
+      do throws(LogError) {
+        found = try pass.advance(log, budget: &budget, isDead: ask.isDead)
+      } catch {
+        pass.abandon(log)
+        throw error
+      }
+      step.hasMore = true
+      if let found { surveyed(found, log, now) } else { phase = .surveying(pass) }
+    case .examining(let group, var run, let isCovered):
+      phase = .idle
+      let found = try run.advance(log, survey, budget: &budget, isDead: ask.isDead)
+      step.hasMore = true
+      guard let found else {
+        phase = .examining(group, run, isCovered: isCovered)
+        return
+      }
+      switch group.purpose {
+      case .retire: try retire(found, log, isCovered, &step)
+      case .drain: try drain(found, log, now, isCovered, &step)
+      }
     case .covering(let group, let until):
       guard isDurable(log, until, &step) else { return }
-      phase = .idle
-      try examine(group, log, now, isCovered: true, isDead, &step)
+      phase = .examining(group, ExaminationRun(group.names, in: log), isCovered: true)
+      step.hasMore = true
     case .licensing(let group, let until):
       guard isDurable(log, until, &step) else { return }
-      phase = .idle
-      let held = group.names.filter { log.end(of: $0) != nil }
-      check(try log.examine(held, isDead: isDead), log)
+      phase = .confirming(ExaminationRun(group.names, in: log))
       step.hasMore = true
+    case .confirming(var run):
+      phase = .idle
+      let found = try run.advance(log, survey, budget: &budget, isDead: ask.isDead)
+      step.hasMore = true
+      if let found { check(found) } else { phase = .confirming(run) }
     case .checking(let examinations, let until):
       guard isDurable(log, until, &step) else { return }
       phase = .idle
-      try delete(examinations, log, now, isDead, &step)
+      try delete(examinations, log, now, ask, &step)
     }
+  }
+
+  /// Who was away waits the whole grace again, and drains nothing meanwhile.
+  private mutating func rest() {
+    waiting = [:]
+    if case .surveying = phase { return }
+    phase = .idle
   }
 
   private func isDurable(_ log: Log, _ until: LogSequence, _ step: inout DrainStep) -> Bool {
@@ -108,81 +173,41 @@ public struct Drainer: Sendable {
     return false
   }
 
-  // MARK: - Choice
-
   private mutating func start(
-    _ log: Log, _ now: UInt64, _ mayRetire: (NodeID) -> Bool,
-    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool, _ step: inout DrainStep
+    _ log: Log, _ now: UInt64, _ ask: Questions, _ step: inout DrainStep
   ) throws(LogError) {
-    guard let group = choose(log, now, mayRetire) else {
-      if let floor = RetirementFloor.next(of: log, openedAt: firstSerial) {
-        step.waitsFor = try append(floor.records, to: log, &step)
-        step.hasMore = floor.hasMore
-      }
-      step.wakeAt = waiting.values.map(\.next).min()
+    if ask.caughtUp, let group = choose(log, now, ask.mayRetire) {
+      phase = .examining(group, ExaminationRun(group.names, in: log), isCovered: false)
+      step.hasMore = true
       return
     }
-    try examine(group, log, now, isCovered: false, isDead, &step)
+    if isSurveyDue(log, now) {
+      phase = .surveying(
+        Checkpointer(of: log, isStored: log.fullness == nil && pace.hasUnstored))
+      step.hasMore = true
+      return
+    }
+    if ask.caughtUp, let floor = RetirementFloor.next(of: log, openedAt: firstSerial) {
+      step.waitsFor = try append(floor.records, to: log, &step)
+      step.hasMore = floor.hasMore
+    }
+    step.wakeAt = waiting.values.map(\.next).min()
   }
 
-  /// What is retired goes before what could be.
-  private mutating func choose(
-    _ log: Log, _ now: UInt64, _ mayRetire: (NodeID) -> Bool
-  ) -> Group? {
-    let table = log.retirements
-    let held = log.vector().filter { $0.name != log.openSegment }
-    let names = Set(held.map(\.name))
-    waiting = waiting.filter { names.contains($0.key) }
-    let retired = held.filter { end in
-      guard table.isRetired(end.name) != nil, !kept.contains(end.name),
-        log.isComplete(end.name) == true
-      else { return false }
-      return (waiting[end.name]?.next ?? 0) <= now
-    }
-    if !retired.isEmpty { return group(retired, .drain) }
-    let older = held.filter { end in
-      guard !kept.contains(end.name), log.isComplete(end.name) == true,
-        table.isRetired(end.name) == nil
-      else { return false }
-      return end.name.node == log.node
-        ? end.name.serial < firstSerial : mayRetire(end.name.node)
-    }
-    return older.isEmpty ? nil : group(older, .retire)
-  }
-
-  private func group(_ ends: [SegmentEnd], _ purpose: Purpose) -> Group {
-    var names: [SegmentName] = []
-    var bytes: UInt64 = 0
-    for end in ends.prefix(options.groupCount) {
-      bytes += end.end.value
-      if bytes > options.groupBytes && !names.isEmpty { break }
-      names.append(end.name)
-    }
-    return Group(names: names, purpose: purpose)
-  }
-
-  // MARK: - Examination
-
-  private mutating func examine(
-    _ group: Group, _ log: Log, _ now: UInt64, isCovered: Bool,
-    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool, _ step: inout DrainStep
-  ) throws(LogError) {
-    let held = group.names.filter { log.end(of: $0) != nil }
-    let examinations = try log.examine(held, isDead: isDead)
-    step.hasMore = true
-    switch group.purpose {
-    case .retire: try retire(examinations, log, isCovered, &step)
-    case .drain: try drain(examinations, log, now, isCovered, &step)
-    }
-  }
+  // MARK: - Retiring
 
   private mutating func retire(
     _ examinations: [Examination], _ log: Log, _ isCovered: Bool, _ step: inout DrainStep
   ) throws(LogError) {
-    let worthy = examinations.filter { $0.complete && (isCovered || isWorth($0, log)) }
-    for examination in examinations
-    where !worthy.contains(where: { $0.segment == examination.segment }) {
-      kept.insert(examination.segment)
+    var worthy: [Examination] = []
+    for examination in examinations {
+      if !examination.complete {
+        kept.insert(examination.segment)
+      } else if isCovered || isWorth(examination, log) {
+        worthy.append(examination)
+      } else {
+        unworthy[examination.segment] = survey?.bytes(of: examination.segment)?.live ?? 0
+      }
     }
     let group = Group(names: worthy.map(\.segment), purpose: .retire)
     let lacking = worthy.flatMap { $0.uncovered + toRepeat($0) }
@@ -195,14 +220,18 @@ public struct Drainer: Sendable {
     step.waitsFor = until
   }
 
-  /// Whether retiring an older segment of our own frees more than it writes, or it is tiny. The
-  /// segments of the dead are taken over as they are.
+  /// Whether retiring one of our own segments frees more than it writes, or it is a tiny one of an
+  /// earlier start. The segments of the dead are taken over as they are.
   private func isWorth(_ examination: Examination, _ log: Log) -> Bool {
     guard examination.segment.node == log.node else { return true }
     let weak = countsWeakCovers ? 0 : examination.weakBytes
     let live = examination.liveBytes + weak
     let dead = examination.deadBytes + examination.coveredBytes - weak
-    return live <= options.mergeLimit || live < dead
+    return live < dead || isMergeable(examination.segment, live: live)
+  }
+
+  func isMergeable(_ name: SegmentName, live: UInt64) -> Bool {
+    name.serial < firstSerial && live <= options.mergeLimit
   }
 
   /// Covers that may go soon don't count for a retirer; or two nodes would each rest on the other.
@@ -210,7 +239,9 @@ public struct Drainer: Sendable {
     countsWeakCovers ? [] : examination.weaklyCovered
   }
 
-  private var countsWeakCovers: Bool { options.plantedBugs.contains(.anyCoverIsDeadWeight) }
+  var countsWeakCovers: Bool { options.plantedBugs.contains(.anyCoverIsDeadWeight) }
+
+  // MARK: - Draining
 
   private mutating func drain(
     _ examinations: [Examination], _ log: Log, _ now: UInt64, _ isCovered: Bool,
@@ -232,7 +263,7 @@ public struct Drainer: Sendable {
       }
     }
     if !lacking.isEmpty { return try cover(lacking, for: group, log, &step) }
-    check(drained, log)
+    check(drained)
   }
 
   /// The tail of one's own segment that others retired: nobody else has it.
@@ -271,7 +302,7 @@ public struct Drainer: Sendable {
   }
 
   /// In batches that any frame takes.
-  private func append(
+  private mutating func append(
     _ records: [Record], to log: Log, _ step: inout DrainStep
   ) throws(LogError) -> LogSequence {
     let limit = min(log.options.frameLimit, 256 * 1024)
@@ -287,6 +318,7 @@ public struct Drainer: Sendable {
       }
       let batch = Array(rest.prefix(count))
       let appended = try append(batch, to: log)
+      pace.appended(size)
       step.appended.append(
         DrainStep.Batch(first: appended.first, records: batch, sequence: appended.sequence))
       last = appended.sequence
@@ -295,18 +327,19 @@ public struct Drainer: Sendable {
     return last
   }
 
+  /// Covers free space: they may use the reserve of a full log.
   private func append(_ batch: [Record], to log: Log) throws(LogError) -> Appended {
     do throws(LogError) {
-      return try log.append(RecordBatch(batch))
+      return try log.append(RecordBatch(batch), usingReserve: true)
     } catch .bufferFull {
       try log.write()
-      return try log.append(RecordBatch(batch))
+      return try log.append(RecordBatch(batch), usingReserve: true)
     }
   }
 
   // MARK: - Deletion
 
-  private mutating func check(_ examinations: [Examination], _ log: Log) {
+  private mutating func check(_ examinations: [Examination]) {
     let drained = examinations.filter(\.isDrained)
     guard let until = drained.map(\.asOf).max() else { return }
     phase = .checking(drained, until: until)
@@ -314,23 +347,30 @@ public struct Drainer: Sendable {
 
   /// One file at a time, in the order of names: an earlier one may rest on a later one.
   private mutating func delete(
-    _ examinations: [Examination], _ log: Log, _ now: UInt64,
-    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool, _ step: inout DrainStep
+    _ examinations: [Examination], _ log: Log, _ now: UInt64, _ ask: Questions,
+    _ step: inout DrainStep
   ) throws(LogError) {
     step.hasMore = true
     for examination in examinations where log.end(of: examination.segment) != nil {
-      // An archive may have been named since; what facts say only grows.
-      if log.kind == .archives {
-        let again = try log.examine([examination.segment], isDead: isDead)
-        guard again.allSatisfy(\.isDrained) else { continue }
+      let name = examination.segment
+      guard ask.mayGo(name) else {
+        // An archive was named since; what facts say only grows.
+        recheck(name, now)
+        continue
       }
       do throws(LogError) {
         try log.delete(examination)
-        step.deleted.append(examination.segment)
-      } catch .notDrained(let name, _) {
-        // Something changed meanwhile: look again later.
-        waiting[name] = Waiting(since: waiting[name]?.since ?? now, next: now + options.recheck)
+        step.deleted.append(name)
+      } catch {
+        if log.end(of: name) != nil { ask.stays(name) }
+        // If something changed meanwhile: look again later.
+        guard case .notDrained = error else { throw error }
+        recheck(name, now)
       }
     }
+  }
+
+  private mutating func recheck(_ name: SegmentName, _ now: UInt64) {
+    waiting[name] = Waiting(since: waiting[name]?.since ?? now, next: now + options.recheck)
   }
 }

@@ -49,6 +49,11 @@ public final class Log: Sendable {
     files.writing = nil
     files.notes?.close(on: fs)
     files.notes = nil
+    let pending = state.withLock { state in
+      defer { state.pendingCheckpoint = nil }
+      return state.pendingCheckpoint
+    }
+    pending?.writer.close(on: fs)
   }
 
   // MARK: what is known without the disk
@@ -66,6 +71,9 @@ public final class Log: Sendable {
   public var retirements: RetirementTable { state.withLock { $0.retirements } }
   /// Bytes of all segments held, as far as written.
   public var bytesUsed: UInt64 { state.withLock { $0.used } }
+
+  /// Bytes put into segments since the start, deleted ones included.
+  public var bytesWritten: UInt64 { state.withLock { $0.written } }
 
   /// Every held segment, sorted by name. A segment is in it once its header is durable (own) or
   /// written (copies).

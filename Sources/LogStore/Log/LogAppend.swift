@@ -10,15 +10,19 @@ public struct Appended: Hashable, Sendable {
 }
 
 extension Log {
-  /// Buffers a batch; `write` or `commit` brings it to the file.
+  /// Buffers a batch; `write` or `commit` brings it to the file. `usingReserve`: it helps to free
+  /// space, whatever its kinds.
   @discardableResult
-  public func append(_ batch: RecordBatch) throws(LogError) -> Appended {
+  public func append(
+    _ batch: RecordBatch, usingReserve: Bool = false
+  ) throws(LogError) -> Appended {
     guard !batch.isEmpty else { throw .emptyBatch }
     guard batch.longest <= options.recordLimit else {
       throw .recordTooLarge(size: batch.longest, limit: options.recordLimit)
     }
     return try batch.bytes.withUnsafeBufferPointer { bytes throws(LogError) in
-      try enqueue(UnsafeRawBufferPointer(bytes), count: batch.count)
+      try enqueue(
+        UnsafeRawBufferPointer(bytes), count: batch.count, usingReserve: usingReserve)
     }
   }
 
@@ -54,9 +58,11 @@ extension Log {
 
   /// `bytes` are `count` records as they will stand in the frame. Limits on single records were
   /// checked; salvage has none.
-  func enqueue(_ bytes: UnsafeRawBufferPointer, count: Int) throws(LogError) -> Appended {
+  func enqueue(
+    _ bytes: UnsafeRawBufferPointer, count: Int, usingReserve: Bool = false
+  ) throws(LogError) -> Appended {
     try state.withLock { state throws(LogError) in
-      try admit(&state, bytes.count) { onlyReserveKinds(bytes, count) }
+      try admit(&state, bytes.count) { usingReserve || onlyReserveKinds(bytes, count) }
       state.gather.add(bytes, count: count)
       let appended = advance(&state, bytes.count, count: count)
       foldOwn(&state, bytes, count)

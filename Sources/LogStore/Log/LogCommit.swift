@@ -14,6 +14,11 @@ extension Log {
   /// `.full` if some of it found no space: that stays buffered, the rest is durable. `onWritten` is
   /// called between write and sync, if there is anything to sync: bytes may be shipped then.
   public func commit(onWritten: () -> Void = {}) throws(LogError) {
+    try makeDurable(onWritten)
+    try publishCheckpoint()
+  }
+
+  private func makeDurable(_ onWritten: () -> Void) throws(LogError) {
     try syncing.withLock { _ throws(LogError) in
       if hasBug(.acknowledgeBeforeSync) { try synchronize(takeWork()) }
       var shortage: LogError?

@@ -8,74 +8,12 @@ extension Log {
   public func examine(
     _ segments: [SegmentName], isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
   ) throws(LogError) -> [Examination] {
-    try cleaning.withLock { _ throws(LogError) in
-      var examinations: [Examination] = []
-      let held = vector()
-      for name in segments {
-        guard let end = end(of: name) else { throw .unknownSegment(name) }
-        examinations.append(Examination(of: end, complete: isComplete(name) == true))
-      }
-      if !hasBug(.drainCheckSkipped) {
-        let table = retirements
-        var search = CoverSearch(
-          victims: segments, of: node, isRetired: { table.isRetired($0) != nil })
-        for index in examinations.indices {
-          try collect(index, &examinations[index], &search, isDead)
-        }
-        try findCovers(held, victims: segments, &search)
-        search.report(into: &examinations)
-      }
-      // What `isDead` rests on is in the log by now; it has to be durable before a file goes.
-      let asOf = sequence
-      for index in examinations.indices { examinations[index].asOf = asOf }
-      return examinations
-    }
-  }
-
-  private func collect(
-    _ index: Int, _ examination: inout Examination, _ search: inout CoverSearch,
-    _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
-  ) throws(LogError) {
-    let table = retirements
-    var dead: UInt64 = 0
-    do throws(LogError) {
-      try forEachFrame(of: examination.end) { header, raw throws(LogError) in
-        try walk(raw, of: header, in: examination.segment) { _, kind, payload in
-          let gone =
-            kind.value <= RecordKind.lastOfLogStore
-            ? table.isDeadForEver(kind, payload) : isDead(kind, payload)
-          if gone {
-            dead += UInt64(payload.count + Format.recordHeaderSize)
-          } else {
-            search.want(index, kind, payload)
-          }
-        }
-      }
-    } catch {
-      guard case .damaged = error else { throw error }
-      examination.complete = false
-    }
-    examination.deadBytes = dead
-  }
-
-  /// Segments that stay are asked before those under examination themselves.
-  private func findCovers(
-    _ held: [SegmentEnd], victims: [SegmentName], _ search: inout CoverSearch
-  ) throws(LogError) {
-    guard !search.isEmpty else { return }
-    let stays = held.filter { !victims.contains($0.name) }
-    let goes = held.filter { victims.contains($0.name) }
-    for end in stays + goes {
-      let limit = hasBug(.undurableCoversCount) ? end.end : end.durableEnd
-      do throws(LogError) {
-        try forEachFrame(of: end, before: limit) { header, raw throws(LogError) in
-          try walk(raw, of: header, in: end.name) { _, kind, payload in
-            search.offer(end.name, kind, payload)
-          }
-        }
-      } catch {
-        // What stands before the damage was verified and covers; what stands behind does not.
-        guard case .damaged = error else { throw error }
+    for name in segments where end(of: name) == nil { throw .unknownSegment(name) }
+    return try cleaning.withLock { _ throws(LogError) in
+      var run = ExaminationRun(segments, in: self)
+      while true {
+        var budget = Int.max
+        if let found = try run.advance(self, nil, budget: &budget, isDead: isDead) { return found }
       }
     }
   }

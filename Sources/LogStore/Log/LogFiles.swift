@@ -61,8 +61,8 @@ struct LogFiles: ~Copyable, Sendable {
 
 /// Where some of a segment's records stand: one entry every 16 KiB, so that a record is found by
 /// reading little. A hint only: what it leads to is verified.
-struct SparseIndex: Sendable {
-  struct Entry: Sendable {
+struct SparseIndex: Hashable, Sendable {
+  struct Entry: Hashable, Sendable {
     var ordinal: Ordinal
     var offset: Offset
   }
@@ -72,6 +72,21 @@ struct SparseIndex: Sendable {
   mutating func note(_ ordinal: Ordinal, at offset: UInt64) {
     if let last = entries.last, offset < last.offset.value + SparseIndex.spacing { return }
     entries.append(Entry(ordinal: ordinal, offset: Offset(offset)))
+  }
+
+  /// Takes up an entry as it was stored.
+  mutating func restore(_ ordinal: Ordinal, at offset: Offset) {
+    entries.append(Entry(ordinal: ordinal, offset: offset))
+  }
+
+  /// The same with fewer entries: one every `spacing` bytes.
+  func thinned(to spacing: UInt64) -> SparseIndex {
+    var thin = SparseIndex()
+    for entry in entries {
+      if let last = thin.entries.last, entry.offset.value < last.offset.value + spacing { continue }
+      thin.entries.append(entry)
+    }
+    return thin
   }
 
   /// A frame at or before the one that holds `ordinal`.

@@ -52,6 +52,7 @@ extension Log {
     let name = SegmentName(node: node, log: log, serial: highest, nonce: Nonce(nonce))
     var state = LogState(current: name, previous: last?.end.name.nonce, nonceSeed: seed)
     state.retirements = recovery.retirements
+    state.checkpoint = recovery.marks
     for copy in copies { state.update(copy) }
     let next = bugs.contains(.serialReused) ? max(highest, Serial(1)) : state.serialAfter(highest)
     state.open(serial: next)

@@ -30,6 +30,8 @@ public struct LogOptions: Sendable {
   public var reserve: UInt64 = 1 << 20
   /// Kinds that help to free space, and may use the reserve. LogStore's own always may.
   public var reserveKinds: Set<RecordKind> = []
+  /// Kinds of which a checkpoint keeps only so many bytes: enough for `visit` at the next start.
+  public var abridged: [RecordKind: Int] = [:]
   /// Draws the nonces of segments after the first. Nil: a generator seeded at open, which is
   /// deterministic but alike in two copies of a suspended machine; production sets the system's.
   public var drawNonce: (@Sendable () -> UInt64)?
@@ -57,6 +59,7 @@ package struct PlantedBugs: OptionSet, Sendable {
   package static let wrongOffsetAccepted = PlantedBugs(rawValue: 1 << 6)
   package static let undurableCoversCount = PlantedBugs(rawValue: 1 << 7)
   package static let drainCheckSkipped = PlantedBugs(rawValue: 1 << 8)
+  package static let staleCheckpointBelieved = PlantedBugs(rawValue: 1 << 10)
   package static let recoveredUnsynced = PlantedBugs(rawValue: 1 << 20)
   package static let serialReused = PlantedBugs(rawValue: 1 << 21)
   package static let foreignDurableEndsTrusted = PlantedBugs(rawValue: 1 << 25)

@@ -96,36 +96,6 @@ extension Log {
 
   // MARK: the parts
 
-  /// Walks the frames up to `end`, checking that each follows the one before, to the very chain
-  /// and count that `end` tells; or those that end before `limit`. Throws `.damaged` where they
-  /// don't.
-  func forEachFrame(
-    of end: SegmentEnd, before limit: Offset? = nil,
-    _ body: (FrameHeader, UnsafeRawBufferPointer) throws(LogError) -> Void
-  ) throws(LogError) {
-    let name = end.name
-    let limit = min(limit ?? end.end, end.end)
-    guard limit > .zero else { return }
-    try withWindow(name, limit: limit.value) { window throws(LogError) in
-      var chain = try verifyHeader(name, &window)
-      var records = Ordinal.zero
-      var decoder = PayloadDecoder()
-      var at = UInt64(Format.segmentHeaderSize)
-      while case .frame(let header, let bytes) = try frame(at: at, of: name, &window) {
-        do throws(DecodeFault) { try header.verify(follows: chain, records: records) } catch {
-          throw .damaged(path: path(of: name), at: Offset(at), error)
-        }
-        try body(header, try decode(header, bytes, name, &decoder))
-        at = header.end
-        chain = header.checksum
-        records = header.endOrdinal
-      }
-      guard limit < end.end || (chain == end.chain && records == end.records) else {
-        throw .damaged(path: path(of: name), at: Offset(at), .wrongChain(found: chain))
-      }
-    }
-  }
-
   func withWindow<R>(
     _ name: SegmentName, limit: UInt64, _ body: (inout FileWindow) throws(LogError) -> R
   ) throws(LogError) -> R {
@@ -160,7 +130,7 @@ extension Log {
     throw .damaged(path: path(of: name), at: Offset(offset), fault)
   }
 
-  private func decode(
+  func decode(
     _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ name: SegmentName,
     _ decoder: inout PayloadDecoder
   ) throws(LogError) -> UnsafeRawBufferPointer {

@@ -48,6 +48,11 @@ struct LogState: ~Copyable, Sendable {
   var fullness: Fullness?
   /// Damage found at start that a later ingest has to heal, for segments not held at all.
   var missing: [SegmentName: Offset] = [:]
+  /// What the checkpoint on disk counts, and one that waits to take its place.
+  var checkpoint: [SegmentName: SegmentMark]?
+  var pendingCheckpoint: PendingCheckpoint?
+  /// Bytes that were put into segments since the start, deleted ones included.
+  private(set) var written: UInt64 = 0
   private var nonces: SplitMix64
 
   init(current: SegmentName, previous: Nonce?, nonceSeed: UInt64) {
@@ -83,10 +88,12 @@ struct LogState: ~Copyable, Sendable {
   mutating func update(_ copy: Copy) {
     let (found, at) = index(of: copy.end.name)
     if found {
+      written += copy.end.end.value - min(copies[at].end.end.value, copy.end.end.value)
       used -= copies[at].end.end.value
       copies[at] = copy
     } else {
       copies.insert(copy, at: at)
+      written += copy.end.end.value
     }
     used += copy.end.end.value
   }

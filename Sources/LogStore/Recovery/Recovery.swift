@@ -10,8 +10,10 @@ struct Recovery: ~Copyable {
   let bugs: PlantedBugs
 
   private(set) var scans: [SegmentScan] = []
-  private(set) var report = RecoveryReport()
-  private(set) var retirements = RetirementTable()
+  var report = RecoveryReport()
+  var retirements = RetirementTable()
+  /// What the checkpoint that this start uses counts; nil if it uses none.
+  private(set) var marks: [SegmentName: SegmentMark]?
   /// The highest serial of this node that any file or note names.
   private(set) var highestSerial: Serial?
   var notes = Notes()
@@ -38,8 +40,15 @@ struct Recovery: ~Copyable {
   mutating func scan(visit: SegmentScan.Visit) throws(LogError) {
     let files = try LogError.io { () throws(FileError) in
       try finishQuarantines(fs.list(directory))
-      return try fs.list(directory)
+      let files = try fs.list(directory)
+      if files.contains(CheckpointFormat.freshName) {
+        try fs.remove(path(CheckpointFormat.freshName))
+      }
+      return files
     }
+    let marks = useCheckpoint(Set(files), visit: visit)
+    if case .used = report.checkpoint { self.marks = marks }
+    for name in marks.keys { note(serialOf: name) }
     for file in files {
       guard let (name, suffix) = SegmentFileName.parse(file, log: log) else { continue }
       note(serialOf: name)
@@ -48,13 +57,15 @@ struct Recovery: ~Copyable {
       var count: UInt64 = 0
       swap(&retirements, &self.retirements)
       defer { swap(&retirements, &self.retirements) }
-      let scan = try SegmentScan.scan(name, path: path(file), on: fs, decoder: &decoder) {
+      let scan = try SegmentScan.scan(
+        name, path: path(file), from: marks[name], on: fs, decoder: &decoder
+      ) {
         count += 1
         retirements.fold($1, $2, sequence: .zero)
         visit($0, $1, $2)
       }
       report.records += count
-      report.bytes += scan.end
+      report.bytes += scan.end - scan.checkpointed
       scans.append(scan)
     }
     for name in notes.durable.keys { note(serialOf: name) }
@@ -96,7 +107,7 @@ struct Recovery: ~Copyable {
 
   /// How far `scan`'s segment was durable here, by everything that may be believed about it.
   func believedEnd(_ scan: SegmentScan) -> UInt64 {
-    let noted = notes.durable[scan.name]?.value ?? 0
+    let noted = max(notes.durable[scan.name]?.value ?? 0, scan.checkpointed)
     guard writtenHere(scan.name) else {
       return bugs.contains(.foreignDurableEndsTrusted) ? max(noted, scan.testified) : noted
     }
@@ -176,6 +187,7 @@ struct Recovery: ~Copyable {
 
   private func synchronize(_ scan: SegmentScan, cut: Bool) throws(LogError) {
     if bugs.contains(.recoveredUnsynced) && !cut { return }
+    if !cut, scan.checkpointed == scan.end { return }
     try LogError.io { () throws(FileError) in
       let handle = try fs.open(scan.path, .update)
       defer { fs.close(handle) }

@@ -40,6 +40,16 @@ public struct RecoveryReport: Hashable, Sendable, CustomStringConvertible {
     private var size: UInt64 { end.value + behind }
   }
 
+  /// What became of the checkpoint.
+  public enum CheckpointUse: Hashable, Sendable {
+    case none
+    /// Its entries stand for all that it counted, and only what came after it was read.
+    case used(entries: UInt64)
+    /// Everything was read instead.
+    case void(CheckpointFault)
+  }
+
+  public var checkpoint = CheckpointUse.none
   /// Every segment that was found, in the common order; `keep` and `trim` included.
   public var findings: [Finding] = []
   public var records: UInt64 = 0
@@ -59,6 +69,9 @@ public struct RecoveryReport: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String {
     var lines = ["\(findings.count) segments, \(records) records, \(bytes) bytes recovered"]
+    if case .void(let fault) = checkpoint {
+      lines.append("the checkpoint was not used: \(fault); nothing is lost by it")
+    }
     lines += incidents.map(\.description)
     lines += unhealed.map { "\($0): damage of an earlier start is not healed yet" }
     return lines.joined(separator: "\n")

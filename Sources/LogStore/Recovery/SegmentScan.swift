@@ -30,6 +30,8 @@ struct SegmentScan: Sendable {
   var testified: UInt64 = 0
   /// The durable end of the writer's previous segment, as the first frame tells it.
   var previousEnd: UInt64 = 0
+  /// What a checkpoint counted is not read again; it was durable.
+  var checkpointed: UInt64 = 0
   var behind: [IntactFrame] = []
   var index = SparseIndex()
 
@@ -41,10 +43,11 @@ struct SegmentScan: Sendable {
 
   typealias Visit = (Position, RecordKind, UnsafeRawBufferPointer) -> Void
 
-  /// Scans up to `limit` bytes of the file; `visit` gets every record of the unbroken chain.
+  /// Scans up to `limit` bytes of the file, from the mark on if there is one; `visit` gets every
+  /// record of the unbroken chain from there on.
   static func scan(
-    _ name: SegmentName, path: String, limit: UInt64 = .max, on fs: any FileSystem,
-    decoder: inout PayloadDecoder, visit: Visit
+    _ name: SegmentName, path: String, limit: UInt64 = .max, from mark: SegmentMark? = nil,
+    on fs: any FileSystem, decoder: inout PayloadDecoder, visit: Visit
   ) throws(LogError) -> SegmentScan {
     let handle = try LogError.io { () throws(FileError) in try fs.open(path, .read) }
     defer { fs.close(handle) }
@@ -52,7 +55,10 @@ struct SegmentScan: Sendable {
     var scan = SegmentScan(name: name, path: path, size: size)
     var window = FileWindow(handle, limit: min(size, limit), on: fs)
     try scan.readHeader(&window)
-    if scan.header != nil { try scan.readFrames(&window, &decoder, visit) }
+    if scan.header != nil {
+      if let mark { scan.pass(mark) }
+      try scan.readFrames(&window, &decoder, visit)
+    }
     if case .damage = scan.tail { try scan.findBehind(&window, &decoder) }
     return scan
   }
@@ -96,6 +102,16 @@ struct SegmentScan: Sendable {
         }
       }
     }
+  }
+
+  private mutating func pass(_ mark: SegmentMark) {
+    end = mark.cursor.offset.value
+    chain = mark.cursor.chain
+    records = mark.cursor.records
+    previousEnd = mark.cursor.previousEnd
+    index = mark.index
+    testified = end
+    checkpointed = end
   }
 
   private mutating func accept(_ frame: FrameHeader) {

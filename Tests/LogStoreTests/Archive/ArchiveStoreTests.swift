@@ -211,12 +211,14 @@ import Testing
     var deleted = 0
     for _ in 0..<100 {
       let step = try drainer.step(
-        store.log, at: 0, caughtUp: true, mayRetire: { _ in false },
-        isDead: { store.isDead($0, $1) { $0 == kept.id } })
+        store.log, at: 0,
+        Drainer.Questions(
+          caughtUp: true, mayRetire: { _ in false },
+          isDead: { store.isDead($0, $1) { $0 == kept.id } },
+          mayGo: { store.withdraw($0) { $0 == kept.id } }))
       for batch in step.appended {
         store.appended(batch.records, at: batch.first, batch.sequence)
       }
-      for name in step.deleted { store.forget(name) }
       deleted += step.deleted.count
       if step.waitsFor != nil { try store.log.commit() } else if !step.hasMore { break }
     }

@@ -159,7 +159,9 @@ final class DrainNode {
   func step(at now: UInt64) throws -> DrainStep {
     let before = try recordsBySegment()
     let step = try drainer.step(
-      log, at: now, caughtUp: isCaughtUp, mayRetire: { self.adopts.contains($0) }, isDead: isDead)
+      log, at: now,
+      Drainer.Questions(
+        caughtUp: isCaughtUp, mayRetire: { self.adopts.contains($0) }, isDead: isDead))
     for batch in step.appended {
       appendedByDrain += batch.records.count
       for record in batch.records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
