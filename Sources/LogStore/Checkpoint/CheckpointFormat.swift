@@ -16,7 +16,7 @@ enum CheckpointFormat {
   static let largestBlock = 2 * Format.largestFrame
   static let entryHeaderSize = 30
   static let nameSize = 32
-  static let markHeaderSize = 60
+  static let markHeaderSize = 56
 
   enum Block: UInt32 {
     case names = 1
@@ -109,7 +109,7 @@ extension SegmentMark {
   static func next(_ bytes: inout UnsafeRawBufferPointer) -> (name: Int, mark: SegmentMark)? {
     let head = CheckpointFormat.markHeaderSize
     guard bytes.count >= head else { return nil }
-    let count = Int(bytes.little(56, as: UInt32.self))
+    let count = Int(bytes.little(52, as: UInt32.self))
     guard count <= (bytes.count - head) / 16 else { return nil }
     var mark = SegmentMark()
     mark.cursor.offset = Offset(bytes.little(4))

@@ -25,7 +25,10 @@ struct Checkpointer: Sendable {
 
   /// `isStored` is false for a survey alone, which needs no space.
   init(of log: Log, isStored: Bool = true) {
-    let ends = log.vector().filter { $0.durableEnd > .zero }
+    var ends = log.vector().filter { $0.durableEnd > .zero }
+    if log.hasBug(.staleCheckpointBelieved) {
+      for index in ends.indices { ends[index].durableEnd = ends[index].end }
+    }
     targets = ends
     survey = Survey(ends.map(\.name))
     var numbers: [SegmentName: Int] = [:]
@@ -198,5 +201,6 @@ struct Checkpointer: Sendable {
     guard let writer else { return }
     log.propose(PendingCheckpoint(writer: writer, marks: marks, asOf: log.sequence))
     self.writer = nil
+    if log.hasBug(.staleCheckpointBelieved) { try? log.publishCheckpoint() }
   }
 }

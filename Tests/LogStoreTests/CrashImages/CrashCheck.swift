@@ -23,17 +23,24 @@ extension RecoveryReport.Finding {
 }
 
 struct CrashCheck {
-  let truth: CrashTruth
+  private var truth: CrashTruth
   let bugs: PlantedBugs
   private(set) var images = 0
+  /// Recoveries that went by a checkpoint.
+  private(set) var checkpointsUsed = 0
+  /// Why checkpoints were not used.
+  private(set) var voids: [String: Int] = [:]
   private(set) var violations: [String] = []
   private var dice = SplitMix64(seed: 0)
   private var place = ""
 
   /// What a recovery found.
-  private struct Found: Equatable {
+  private struct Found {
+    /// What it visited, and what the segments hold.
+    var visited: [SegmentName: [(ordinal: Int, key: UInt64)]] = [:]
     var records: [SegmentName: [UInt64]] = [:]
     var keys: Set<UInt64> = []
+    var usesCheckpoint = false
   }
 
   init(_ truth: CrashTruth, _ bugs: PlantedBugs) {
@@ -72,6 +79,7 @@ struct CrashCheck {
       violate("I10: a crash was taken for corruption: \(finding)")
     }
     checkRecords(found, moment)
+    checkCheckpoint(found, log)
     checkSegments(log, found, moment)
     guard dice.next() % 3 == 0 else { return }
     // A record more, and a second recovery finds all of it again.
@@ -80,12 +88,17 @@ struct CrashCheck {
     if appended.first.ordinal != .zero { violate("I2: an old segment is written to again") }
     try log.commit()
     found.records[appended.first.segment, default: []].append(CrashRecord.key(record))
+    truth.note(record)
     found.keys.insert(CrashRecord.key(record))
     place += ", second recovery"
     let again = dice.next() % 2 == 0 ? image.killImage() : image.crashImage(seed: dice.next())
     let second = try recover(again)
     log = second.log
-    if second.found != found { violate("I1: the second recovery finds something else") }
+    if live(second.found.keys, log) != live(found.keys, log)
+      || second.found.records != found.records
+    {
+      violate("I1: the second recovery finds something else")
+    }
     for finding in second.report.incidents { violate("I1: not settled: \(finding)") }
   }
 
@@ -99,13 +112,54 @@ struct CrashCheck {
     ) { position, kind, payload in
       let key = CrashRecord.key(kind, payload)
       found.keys.insert(key)
-      if Int(position.ordinal.value) != found.records[position.segment]?.count ?? 0 {
+      let ordinal = Int(position.ordinal.value)
+      if let last = found.visited[position.segment]?.last, ordinal <= last.ordinal {
         isInOrder = false
       }
-      found.records[position.segment, default: []].append(key)
+      found.visited[position.segment, default: []].append((ordinal, key))
     }
     if !isInOrder { violate("I2: records came out of order") }
+    if case .void(let fault) = report.checkpoint { voids["\(fault)", default: 0] += 1 }
+    if case .used = report.checkpoint {
+      found.usesCheckpoint = true
+      checkpointsUsed += 1
+    }
+    for end in log.vector() {
+      try log.forEachRecord(in: end.name) { position, kind, payload in
+        found.records[position.segment, default: []].append(CrashRecord.key(kind, payload))
+      }
+    }
     return (log, report, found)
+  }
+
+  /// Keys of what is not released, without LogStore's own records that floors cover.
+  private func live(_ keys: Set<UInt64>, _ log: Log) -> Set<UInt64> {
+    keys.filter { key in
+      guard truth.isDatumOrRelease(key) else { return false }
+      return truth.releases[key].map { !keys.contains($0) } ?? true
+    }
+  }
+
+  /// I3: what a recovery visits is what the segments hold, less at most what is dead for ever.
+  private mutating func checkCheckpoint(_ found: Found, _ log: Log) {
+    var onDisk: Set<UInt64> = []
+    for (segment, keys) in found.records {
+      onDisk.formUnion(keys)
+      let visited = found.visited[segment] ?? []
+      if !found.usesCheckpoint, visited.count != keys.count {
+        violate("I2: \(visited.count) records of \(segment) came, \(keys.count) are there")
+      }
+      for (ordinal, key) in visited where ordinal >= keys.count || keys[ordinal] != key {
+        violate("I3: what came as \(segment)#\(ordinal) does not stand there")
+        break
+      }
+    }
+    for segment in found.visited.keys where found.records[segment] == nil {
+      violate("I3: records of \(segment) came, which is not held")
+    }
+    if live(onDisk, log) != live(found.keys, log) {
+      violate("I3: a checkpoint gives other live records than a replay")
+    }
   }
 
   /// What was acknowledged is there; what is there was written.

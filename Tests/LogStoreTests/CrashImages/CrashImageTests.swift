@@ -14,22 +14,29 @@ import Testing
   func recoversEveryImage(_ chunk: Int) {
     var images = 0
     var lives = 0
+    var checkpoints = 0
+    var cleaned = 0
     var seed = UInt64(chunk) << 32
     while images < Self.imagesAChunk {
       seed += 1
       lives += 1
-      let (count, violations) = Self.campaign(seed, CrashSettings(), seeds: 2)
-      images += count
-      #expect(violations.isEmpty, "seed \(seed)")
-      if !violations.isEmpty { return }
+      let life = Self.campaign(seed, CrashSettings(), seeds: 2)
+      images += life.images
+      checkpoints += life.checkpoints
+      cleaned += life.cleaned
+      #expect(life.violations.isEmpty, "seed \(seed)")
+      if !life.violations.isEmpty { return }
     }
-    print("crash images: chunk \(chunk): \(images) images of \(lives) lives, seeds to \(seed)")
+    print(
+      "crash images: chunk \(chunk): \(images) images of \(lives) lives, seeds to \(seed);",
+      "\(checkpoints) recovered by a checkpoint, \(cleaned) segments cleaned on the way")
+    #expect(checkpoints > images / 20 && cleaned > lives / 4)
   }
 
   /// One life and `seeds` images of each of its photographs.
   static func campaign(
     _ seed: UInt64, _ settings: CrashSettings, seeds: Int
-  ) -> (images: Int, violations: [String]) {
+  ) -> (images: Int, checkpoints: Int, cleaned: Int, violations: [String]) {
     let workload = CrashWorkload(seed: seed, settings)
     workload.run()
     var check = CrashCheck(workload.truth, settings.bugs)
@@ -40,6 +47,9 @@ import Testing
           seed: mix(seed, UInt64(index), UInt64(image)))
       }
     }
-    return (check.images, workload.violations + check.violations)
+    return (
+      check.images, check.checkpointsUsed, workload.cleaned,
+      workload.violations + check.violations
+    )
   }
 }

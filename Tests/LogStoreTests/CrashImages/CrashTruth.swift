@@ -89,6 +89,8 @@ struct CrashTruth {
     }
   }
 
+  func isDatumOrRelease(_ key: UInt64) -> Bool { demanded.contains(key) }
+
   mutating func appended(_ batch: [Record], at first: Position) {
     for record in batch { note(record) }
     let keys = batch.map(CrashRecord.key)
@@ -130,6 +132,14 @@ struct CrashTruth {
 
   mutating func beginDeletion(of segment: SegmentName, at moment: Moment) {
     deletions.append((moment, nil, segment))
+  }
+
+  /// Of several deletions under way.
+  mutating func endDeletions(of segments: [SegmentName], at moment: Moment) {
+    for index in deletions.indices
+    where deletions[index].done == nil && segments.contains(deletions[index].segment) {
+      deletions[index].done = moment
+    }
   }
 
   mutating func endDeletion(at moment: Moment?) {

@@ -34,6 +34,9 @@ final class CrashWorkload {
 
   private(set) var disk = SimulatedDisk()
   private var log: Log?
+  private var drainer: Drainer?
+  private(set) var checkpoints = 0
+  private(set) var cleaned = 0
   private var boot = 0
   private let foreignDisk = SimulatedDisk()
   private var foreign: Log?
@@ -137,6 +140,7 @@ final class CrashWorkload {
       self.learn(kind, payload)
     }
     log = opened
+    drainer = Drainer(of: opened, Self.drainOptions)
     for finding in report.findings where finding.isCorruption {
       violate("I10: a crash was taken for corruption: \(finding)")
     }
@@ -165,8 +169,9 @@ final class CrashWorkload {
     case 62..<84: try exchange(log)
     case 84..<87: try log.idle()
     case 87..<89: log.seal()
-    case 89..<95: try retireOne(log)
-    case 95..<98: try drainCarelessly(log)
+    case 89..<91: try retireOne(log)
+    case 91..<93: try drainCarelessly(log)
+    case 93..<98: try clean(log)
     default: try heal(log)
     }
     observe(log)
@@ -220,9 +225,7 @@ final class CrashWorkload {
     func flush() throws {
       guard !open.isEmpty else { return }
       let appended = try log.append(open)
-      truth.appended(records, at: appended.first)
-      waiting.append((appended.sequence, records.map(CrashRecord.key)))
-      for record in records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
+      noteOwn(records, appended.first, appended.sequence)
       open.removeAll()
       records = []
     }
@@ -232,6 +235,12 @@ final class CrashWorkload {
       records.append(record)
     }
     try flush()
+  }
+
+  private func noteOwn(_ records: [Record], _ first: Position, _ sequence: LogSequence) {
+    truth.appended(records, at: first)
+    waiting.append((sequence, records.map(CrashRecord.key)))
+    for record in records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
   }
 
   private func commit(_ log: Log) throws {
@@ -320,6 +329,51 @@ final class CrashWorkload {
 
   private func records(of name: SegmentName, arePartOf log: Log) -> Bool {
     log.end(of: name).map { $0.end.value >= UInt64(truth.bytes[name]?.count ?? 0) } ?? false
+  }
+
+  // MARK: - Cleaning
+
+  static let drainOptions = {
+    var options = DrainOptions()
+    options.surveyLeast = 500
+    options.idleAfter = 0
+    options.idleLeast = 0
+    options.sealLeast = 1_000
+    options.stepBytes = 30_000
+    options.grace = 0
+    return options
+  }()
+
+  /// Some steps of the drainer: surveys, checkpoints, victims. A commit may come or not.
+  private func clean(_ log: Log) throws {
+    guard var drainer else { return }
+    self.drainer = nil
+    defer { self.drainer = drainer }
+    for _ in 0..<(1 + dice.next() % 80) {
+      let before = log.checkpointMarks
+      let step = try drainer.step(
+        log, at: UInt64(disk.operationCount) * 1_000_000_000,
+        Drainer.Questions(
+          caughtUp: true, mayRetire: { _ in false }, isDead: isDead,
+          mayGo: { self.willGo($0, log) },
+          stays: { _ in self.truth.endDeletion(at: nil) }))
+      for batch in step.appended { noteOwn(batch.records, batch.first, batch.sequence) }
+      if !step.deleted.isEmpty { truth.endDeletions(of: step.deleted, at: moment) }
+      cleaned += step.deleted.count
+      if step.waitsFor != nil || log.hasPendingCheckpoint {
+        guard dice.next() % 8 != 0 else { return }
+        try commit(log)
+      } else if !step.hasMore {
+        return
+      }
+      if log.checkpointMarks != before { checkpoints += 1 }
+    }
+  }
+
+  private func willGo(_ name: SegmentName, _ log: Log) -> Bool {
+    see(log, name, from: truth.bytes[name]?.count ?? 0)
+    truth.beginDeletion(of: name, at: moment)
+    return true
   }
 
   // MARK: - Retirement

@@ -49,6 +49,7 @@ struct PlantedBugCase: Sendable, CustomTestStringConvertible {
     .campaign("B6", .wrongOffsetAccepted, ["I2"]),
     .campaign("B7", .undurableCoversCount, ["I1", "I4"], seeds: 60),
     .campaign("B8", .drainCheckSkipped, ["I1", "I4"]),
+    .campaign("B10", .staleCheckpointBelieved, ["I1", "I3"], seeds: 60),
     .campaign("B20", .recoveredUnsynced, ["I1"]),
     .campaign("B21", .serialReused, ["I2", "I1"]),
     .campaign("B25", .foreignDurableEndsTrusted, ["I1", "I10"]),
