@@ -96,8 +96,8 @@ extension Drainer {
 }
 
 extension Log {
-  /// Space is short: only what frees some goes on.
-  var isPressed: Bool {
+  /// Space is short: cleaning goes before everything else.
+  public var isPressed: Bool {
     if fullness != nil { return true }
     guard let capacity = options.capacity else { return false }
     return bytesUsed + options.reserve * 2 > capacity

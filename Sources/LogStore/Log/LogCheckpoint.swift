@@ -16,7 +16,7 @@ extension Log {
   func forgetCheckpoint() { state.withLock { $0.checkpoint = nil } }
 
   /// Whether a checkpoint waits for a commit.
-  var hasPendingCheckpoint: Bool { state.withLock { $0.pendingCheckpoint != nil } }
+  public var hasPendingCheckpoint: Bool { state.withLock { $0.pendingCheckpoint != nil } }
 
   func propose(_ pending: PendingCheckpoint) {
     let last = state.withLock { state in

@@ -97,7 +97,13 @@ extension Log {
 
   /// Notes are lost without harm: what they would have told is fetched again.
   func keepNotes(_ notes: [Note], _ files: inout LogFiles) {
-    do throws(FileError) { try files.notes?.append(notes, on: fs) } catch {
+    do throws(FileError) {
+      try files.notes?.append(notes, on: fs)
+      guard files.notes?.isLong == true else { return }
+      var all = state.withLock { $0.notes }
+      all.fold(files.uptimes)
+      files.notes = try files.notes?.rewritten(all, in: directory, on: fs)
+    } catch {
       files.notes?.close(on: fs)
       files.notes = nil
     }
@@ -108,10 +114,13 @@ extension Log {
     let seen = uptimes.seen.keys.sorted().compactMap { node in
       uptimes.seen[node].map { Note.seen(node, at: $0) }
     }
-    files.withLock { keepNotes([.uptime(uptimes.total)] + seen, &$0) }
+    files.withLock { files in
+      files.uptimes = uptimes
+      keepNotes([.uptime(uptimes.total)] + seen, &files)
+    }
   }
 
-  /// As noted by earlier starts.
+  /// As noted last, by this start or an earlier one.
   public var notedUptimes: Uptimes { files.withLock { $0.uptimes } }
 
   /// Everything durable, the open segment finished, every file closed. Later appends throw.

@@ -29,7 +29,7 @@ struct LogFiles: ~Copyable, Sendable {
   var directoryDirty = false
   var reserve = Reserve.released
   var notes: NotesFile?
-  /// As earlier starts noted them.
+  /// As noted last.
   var uptimes = Uptimes()
   private var clock: UInt64 = 0
 

@@ -105,6 +105,17 @@ struct LogState: ~Copyable, Sendable {
     copies.remove(at: at)
   }
 
+  /// What the notes have to tell, anew.
+  var notes: Notes {
+    var notes = Notes()
+    for (name, until) in missing { notes.fold(.damaged(name, until: until)) }
+    for copy in copies {
+      if let until = copy.damagedUntil { notes.fold(.damaged(copy.end.name, until: until)) }
+      notes.fold(.durable(copy.end.name, end: copy.end.durableEnd))
+    }
+    return notes
+  }
+
   // MARK: sealing
 
   /// The next serial: above every serial of this node in any file, retirement or floor.

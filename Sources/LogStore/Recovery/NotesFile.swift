@@ -44,6 +44,11 @@ struct Notes: Hashable, Sendable {
     }
   }
 
+  mutating func fold(_ uptimes: Uptimes) {
+    fold(.uptime(uptimes.total))
+    for (node, at) in uptimes.seen { fold(.seen(node, at: at)) }
+  }
+
   /// Forgets segments that are not held; damage of one that is missing altogether is kept.
   mutating func keepDurable(of held: (SegmentName) -> Bool) {
     durable = durable.filter { held($0.key) }
@@ -71,7 +76,7 @@ struct NotesFile: Sendable {
   static let fileName = "notes"
   static let entrySize = 64
   private static let magic: UInt32 = 0x4E4E_5652  // "RVNN"
-  /// Beyond this length the file is rewritten at the next start.
+  /// Beyond this length, and twice what it was when it was last rewritten, the file is rewritten.
   static let rewriteSize: UInt64 = 256 * 1024
   static let largest: UInt64 = 64 << 20
 
@@ -79,6 +84,7 @@ struct NotesFile: Sendable {
   private let log: LogKind
   private var handle: FileHandle
   private var end: UInt64
+  private var rewrittenEnd: UInt64 = 0
 
   /// Opens or makes the notes of `directory`. A damaged entry costs what it told, nothing else.
   static func open(
@@ -112,7 +118,7 @@ struct NotesFile: Sendable {
     return notes
   }
 
-  var isLong: Bool { end > NotesFile.rewriteSize }
+  var isLong: Bool { end > max(NotesFile.rewriteSize, 2 * rewrittenEnd) }
 
   private static func read(
     _ handle: FileHandle, _ size: UInt64, _ log: LogKind, on fs: any FileSystem,
@@ -137,6 +143,7 @@ struct NotesFile: Sendable {
     do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
     var file = NotesFile(path: path, log: log, handle: try fs.open(fresh, .create), end: 0)
     try file.append(notes.all, on: fs)
+    file.rewrittenEnd = file.end
     try fs.synchronize(file.handle)
     try fs.rename(fresh, to: path)
     try fs.synchronizeDirectory(directory)

@@ -20,8 +20,10 @@ struct CleaningState: Sendable {
     formerNodes = Set(former)
     startedAt = now
     self.facts = LogCleaning(drainer: Drainer(of: facts, settings.drain), dueAt: now)
-    self.archives = LogCleaning(
-      drainer: Drainer(of: archives, settings.drain), dueAt: now + settings.orphanAge)
+    var options = settings.drain
+    // Archives die by what the facts say and by time.
+    options.surveyEvery = options.surveyEvery ?? NodeEngine.archiveSurveyPeriod
+    self.archives = LogCleaning(drainer: Drainer(of: archives, options), dueAt: now)
   }
 }
 
@@ -43,6 +45,9 @@ struct LogCleaning: Sendable {
 extension NodeEngine {
   static let cleaningPeriod = Duration.seconds(1)
   static let cleaningRetry = Duration.seconds(10)
+  /// Between two steps of one piece of work, unless space is short: the log's users go first.
+  static let cleaningPause = Duration.milliseconds(10)
+  static let archiveSurveyPeriod: UInt64 = 60_000_000_000
 
   /// Whether a record in this node's logs can never matter again, to any role that it has.
   func isDeadForEver(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {
@@ -57,27 +62,42 @@ extension NodeEngine {
   mutating func clean() {
     if let notes = presence?.takeNotes(at: now) { facts.note(notes) }
     if isDue(cleaning.facts, facts) {
-      cleaning.facts = step(cleaning.facts, facts, isDead: isDeadForEver)
+      cleaning.facts = step(
+        cleaning.facts, facts,
+        Drainer.Questions(
+          caughtUp: mayDrain, mayRetire: { [nodes = nodesToRetire] in nodes.contains($0) },
+          isDead: isDeadForEver))
     } else {
       cleaning.facts.postpone(after: now)
     }
     if isDue(cleaning.archives, archives.log) {
       archives.unpin(olderThan: settings.orphanAge.wholeNanoseconds, at: now.nanoseconds)
-      // Gathered only if a segment is examined at all.
-      var named: Set<ArchiveID>?
-      let store = archives
-      let gather = namedArchives
-      cleaning.archives = step(cleaning.archives, archives.log) { kind, payload in
-        store.isDead(kind, payload) { id in
-          let known = named ?? gather()
-          named = known
-          return known.contains(id)
-        }
-      }
+      cleaning.archives = step(cleaning.archives, archives.log, archiveQuestions)
     } else {
       cleaning.archives.postpone(after: now)
     }
     wakes[.cleaning] = min(cleaning.facts.dueAt, cleaning.archives.dueAt)
+  }
+
+  /// Before `orphanAge` of uptime nothing is called dead: an archive may be on its way whose facts
+  /// are not there yet.
+  private var archiveQuestions: Drainer.Questions {
+    let isOld = now >= cleaning.startedAt + settings.orphanAge
+    // Gathered only if a segment is examined at all.
+    var named: Set<ArchiveID>?
+    let store = archives
+    let gather = namedArchives
+    let isNamed: (ArchiveID) -> Bool = { id in
+      let known = named ?? gather()
+      named = known
+      return known.contains(id)
+    }
+    return Drainer.Questions(
+      caughtUp: isOld && mayDrain, mayRetire: { [nodes = nodesToRetire] in nodes.contains($0) },
+      isDead: { isOld && store.isDead($0, $1, isNamed: isNamed) },
+      mayGo: { store.withdraw($0, isNamed: isNamed) },
+      // What can't be read again is found by its damage.
+      stays: { try? store.restore($0) })
   }
 
   private func isDue(_ state: LogCleaning, _ log: Log) -> Bool {
@@ -96,23 +116,20 @@ extension NodeEngine {
   }
 
   private mutating func step(
-    _ state: LogCleaning, _ log: Log, isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
+    _ state: LogCleaning, _ log: Log, _ questions: Drainer.Questions
   ) -> LogCleaning {
     var state = state
     state.waitsFor = nil
     state.dueAt = now + Self.cleaningPeriod
-    let adopted = nodesToRetire
     do throws(LogError) {
-      let step = try state.drainer.step(
-        log, at: now.nanoseconds, caughtUp: mayDrain, mayRetire: { adopted.contains($0) },
-        isDead: isDead)
+      let step = try state.drainer.step(log, at: now.nanoseconds, questions)
       state.complaint = nil
       take(step, of: log)
       if let until = step.waitsFor {
         state.waitsFor = until
         outputs.append(.commitSoon(log.kind))
       } else if step.hasMore {
-        state.dueAt = now
+        state.dueAt = log.isPressed ? now : now + Self.cleaningPause
       } else if let wake = step.wakeAt {
         state.dueAt = max(min(state.dueAt, Instant(nanoseconds: wake)), now)
       }
@@ -141,12 +158,14 @@ extension NodeEngine {
     }
     for name in step.deleted {
       if log.kind == .archives {
-        archives.forget(name)
+        // The index let go of it already.
         archiveNews.forget(name)
       } else {
         events.append(.coordinator(.segmentDeleted(name)))
       }
     }
+    // A checkpoint takes its place at the next commit.
+    if log.hasPendingCheckpoint { outputs.append(.commitSoon(log.kind)) }
     if !step.deleted.isEmpty { logAdvanced() }
   }
 
@@ -177,22 +196,20 @@ extension NodeEngine {
   private func namedArchives() -> Set<ArchiveID> {
     if let coordinator { return coordinator.ledger.namedArchives }
     var named = server?.neededArchives ?? []
-    for end in facts.vector() {
-      do throws(LogError) {
-        try facts.forEachRecord(in: end.name) { _, kind, payload in
-          guard kind == .submitted || kind == .finished, !isDeadForEver(kind, payload) else {
-            return
-          }
-          let record = Record(kind: kind, payload: [UInt8](payload))
-          switch try? Fact.decode(record) {
-          case .submitted(let value): named.formUnion(value.spec.archives)
-          case .finished(let value): named.formUnion(value.result.archives)
-          default: break
-          }
+    do throws(LogError) {
+      try facts.replay { _, kind, payload in
+        guard kind == .submitted || kind == .finished, !isDeadForEver(kind, payload) else {
+          return
         }
-      } catch {
-        // What can't be read names nothing here; what it named stands in another copy's facts.
+        let record = Record(kind: kind, payload: [UInt8](payload))
+        switch try? Fact.decode(record) {
+        case .submitted(let value): named.formUnion(value.spec.archives)
+        case .finished(let value): named.formUnion(value.result.archives)
+        default: break
+        }
       }
+    } catch {
+      // What can't be read names nothing here; what it named stands in another copy's facts.
     }
     return named
   }

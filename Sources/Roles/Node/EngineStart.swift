@@ -75,16 +75,18 @@ extension NodeEngine {
   /// A batch at a time, so that a log larger than the memory can be started from: what the cores
   /// keep of it is what is live.
   private mutating func foldRecovered() throws(LogError) {
-    for end in facts.vector() {
-      var first: Position?
-      var records: [Record] = []
-      try facts.forEachRecord(in: end.name) { position, kind, payload in
-        if records.isEmpty { first = position }
-        records.append(Record(kind: kind, payload: [UInt8](payload)))
-        if records.count >= Self.recoveryBatch { fold(&records, from: first) }
-      }
-      fold(&records, from: first)
+    var first: Position?
+    var records: [Record] = []
+    try facts.replay { position, kind, payload in
+      // Records come in runs: what is dead between them may be missing.
+      let isNext =
+        first.map { Position(segment: $0.segment, ordinal: $0.ordinal + records.count) == position }
+        ?? false
+      if !isNext || records.count >= Self.recoveryBatch { fold(&records, from: first) }
+      if records.isEmpty { first = position }
+      records.append(Record(kind: kind, payload: [UInt8](payload)))
     }
+    fold(&records, from: first)
   }
 
   private mutating func fold(_ records: inout [Record], from first: Position?) {
