@@ -21,9 +21,9 @@ public struct DrainOptions: Sendable {
   public var idleAfter: UInt64 = 5_000_000_000
   /// A log without space is surveyed so often.
   public var pressedEvery: UInt64 = 1_000_000_000
-  /// Survey again after so long, whatever was written: where things die by time or by what stands
-  /// elsewhere.
-  public var surveyEvery: UInt64?
+  /// And one follows after so long, whatever was written: things also die by time, by what stands in
+  /// another log, or by what a server or a client was told.
+  public var surveyEvery: UInt64? = 60_000_000_000
   /// An idle open segment is sealed when its garbage exceeds what lives by this.
   public var sealLeast: UInt64 = 64 * 1024
   /// Test-only; see VERIFICATION.md.

@@ -188,7 +188,8 @@ public struct Drainer: Sendable {
       return
     }
     if ask.caughtUp, let floor = RetirementFloor.next(of: log, openedAt: firstSerial) {
-      step.waitsFor = try append(floor.records, to: log, &step)
+      // What a floor makes dead is a reason to survey again, so it is not counted as our own.
+      step.waitsFor = try append(floor.records, to: log, &step, isOwn: false)
       step.hasMore = floor.hasMore
     }
     step.wakeAt = waiting.values.map(\.next).min()
@@ -303,7 +304,7 @@ public struct Drainer: Sendable {
 
   /// In batches that any frame takes.
   private mutating func append(
-    _ records: [Record], to log: Log, _ step: inout DrainStep
+    _ records: [Record], to log: Log, _ step: inout DrainStep, isOwn: Bool = true
   ) throws(LogError) -> LogSequence {
     let limit = min(log.options.frameLimit, 256 * 1024)
     var rest = records[...]
@@ -318,7 +319,7 @@ public struct Drainer: Sendable {
       }
       let batch = Array(rest.prefix(count))
       let appended = try append(batch, to: log)
-      pace.appended(size)
+      if isOwn { pace.appended(size) }
       step.appended.append(
         DrainStep.Batch(first: appended.first, records: batch, sequence: appended.sequence))
       last = appended.sequence

@@ -20,10 +20,7 @@ struct CleaningState: Sendable {
     formerNodes = Set(former)
     startedAt = now
     self.facts = LogCleaning(drainer: Drainer(of: facts, settings.drain), dueAt: now)
-    var options = settings.drain
-    // Archives die by what the facts say and by time.
-    options.surveyEvery = options.surveyEvery ?? NodeEngine.archiveSurveyPeriod
-    self.archives = LogCleaning(drainer: Drainer(of: archives, options), dueAt: now)
+    self.archives = LogCleaning(drainer: Drainer(of: archives, settings.drain), dueAt: now)
   }
 }
 
@@ -47,7 +44,6 @@ extension NodeEngine {
   static let cleaningRetry = Duration.seconds(10)
   /// Between two steps of one piece of work, unless space is short: the log's users go first.
   static let cleaningPause = Duration.milliseconds(10)
-  static let archiveSurveyPeriod: UInt64 = 60_000_000_000
 
   /// Whether a record in this node's logs can never matter again, to any role that it has.
   func isDeadForEver(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) -> Bool {

@@ -2,8 +2,9 @@ import LogStore
 import ReplicationCore
 import RolesCore
 
-// L2: at rest logs are at most twice as long as what lives in them. Cleaning takes segments of
-// earlier starts, so these are what is measured: on every node, its own and its copies of others'.
+// L2: at rest logs are at most twice as long as what lives in them: on every node, its own segments
+// and its copies of others'. What a node still writes to is left out: it is sealed when its garbage
+// is worth it.
 
 extension World {
   /// In words, the first log that holds more garbage than live bytes.
@@ -31,7 +32,7 @@ extension World {
   private func garbage(
     in log: Log, of node: Int, isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
   ) -> String? {
-    let older = log.vector().map(\.name).filter { isOfEarlierStart($0) }
+    let older = log.vector().map(\.name).filter { isFinished($0) }
     guard !older.isEmpty else { return nil }
     do throws(LogError) {
       var live: UInt64 = 0
@@ -46,12 +47,11 @@ extension World {
     } catch { return "\(nodes[node].name) can't be examined: \(error)" }
   }
 
-  /// Written before the present start of its writer. Those of the dead stay until they are absent
-  /// for long enough.
-  private func isOfEarlierStart(_ name: SegmentName) -> Bool {
-    guard let writer = nodes.first(where: { $0.isRunning && $0.identity == name.node }) else {
-      return scenario.adoptAfter != nil
-    }
-    return writer.firstSerials[name.log].map { name.serial < $0 } ?? true
+  /// Nobody writes to it any more. Those of the dead stay until they are absent for long enough.
+  private func isFinished(_ name: SegmentName) -> Bool {
+    guard let writer = nodes.first(where: { $0.isRunning && $0.identity == name.node }),
+      let engine = writer.engine
+    else { return scenario.adoptAfter != nil }
+    return name != engine.facts.openSegment && name != engine.archives.log.openSegment
   }
 }

@@ -199,11 +199,11 @@ extension World {
 
   /// How many coordinators' disks would keep it. What is told safe was once on enough disks; after
   /// the loss of one it can't be checked any more.
-  private func copies(_ isHeld: (DiskFacts) -> Bool) -> Int {
+  func copies(_ isHeld: (DiskFacts) -> Bool) -> Int {
     coordinators.count { isHeld(certainFacts(of: $0)) }
   }
 
-  private var copiesWanted: Int { min(2, scenario.coordinators) }
+  var copiesWanted: Int { min(2, scenario.coordinators) }
 
   private func checkSafe(_ record: Record, by node: Int) {
     guard truth.lostCoordinators == 0, violation == nil,

@@ -46,12 +46,21 @@ struct Truth {
 
   /// A server was told that it need not keep these.
   mutating func release(_ tasks: Set<TaskName>, of disk: Int) {
-    guard !tasks.isEmpty, let old = promises[disk], !old.records.isEmpty else { return }
+    guard !tasks.isEmpty else { return }
+    withdraw(of: disk) { record in task(of: record).map { tasks.contains($0) } ?? false }
+  }
+
+  /// A client's log need not keep these any more.
+  mutating func discharge(_ records: Set<Record>, of disk: Int) {
+    guard !records.isEmpty else { return }
+    withdraw(of: disk) { records.contains($0) }
+  }
+
+  private mutating func withdraw(of disk: Int, _ isOver: (Record) -> Bool) {
+    guard let old = promises[disk], !old.records.isEmpty else { return }
     var new = Promises()
     new.accepted = old.accepted
-    for record in old.records where !(task(of: record).map { tasks.contains($0) } ?? false) {
-      _ = new.add(record)
-    }
+    for record in old.records where !isOver(record) { _ = new.add(record) }
     promises[disk] = new
   }
 

@@ -150,6 +150,12 @@ extension World {
     settings.archivesLog.segmentLimit = 64 << 10
     settings.drain.grace = 3_000_000_000
     settings.drain.recheck = 500_000_000
+    settings.drain.stepBytes = 16 << 10
+    settings.drain.surveyLeast = 4 << 10
+    settings.drain.idleLeast = 1
+    settings.drain.idleAfter = 2_000_000_000
+    settings.drain.surveyEvery = 10_000_000_000
+    settings.drain.sealLeast = 2 << 10
     settings.drain.plantedBugs = scenario.bugs.drain
     settings.orphanAge = .seconds(20)
     settings.lostAfter = .seconds(15)
