@@ -41,8 +41,8 @@ public struct Survey: Sendable {
     return (mark.rawBytes, live[index])
   }
 
-  /// How far it knows this segment.
-  public func end(of name: SegmentName) -> Offset? { marks[name]?.cursor.offset }
+  /// Whether it has seen every record of a segment.
+  func knowsAll(of end: SegmentEnd) -> Bool { marks[end.name]?.cursor.records == end.records }
 
   /// Where live records with any of these hashes stand.
   func segments(with hashes: some Sequence<UInt64>) -> Set<SegmentName> {

@@ -181,6 +181,12 @@ public struct Drainer: Sendable {
       step.hasMore = true
       return
     }
+    if ask.caughtUp, sealIfIdle(log, now) {
+      // Its file is finished by the next commit.
+      step.waitsFor = log.sequence
+      step.hasMore = true
+      return
+    }
     if isSurveyDue(log, now) {
       phase = .surveying(
         Checkpointer(of: log, isStored: log.fullness == nil && pace.hasUnstored))

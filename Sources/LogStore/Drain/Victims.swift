@@ -45,7 +45,7 @@ extension Drainer {
     var candidates: [(name: SegmentName, live: UInt64, dead: UInt64)] = []
     for end in own {
       let name = end.name
-      guard survey.end(of: name) == end.end, let bytes = survey.bytes(of: name) else { continue }
+      guard survey.knowsAll(of: end), let bytes = survey.bytes(of: name) else { continue }
       if let before = unworthy[name], bytes.live >= before { continue }
       let live = bytes.live - min(covered[name] ?? 0, bytes.live)
       let dead = bytes.all - min(live, bytes.all)
@@ -84,14 +84,18 @@ extension Drainer {
 
   mutating func surveyed(_ found: Survey, _ log: Log, _ now: UInt64) {
     survey = found
-    let isQuiet = pace.isQuiet(options, at: now)
     pace.surveyed(at: now, isStored: log.hasPendingCheckpoint)
-    // An open segment full of garbage is left for a new one, so that it can be cleaned.
-    let open = log.openSegment
-    guard let bytes = found.bytes(of: open), isQuiet || log.isPressed,
-      bytes.all >= bytes.live * 2 + options.sealLeast
-    else { return }
+  }
+
+  /// An open segment full of garbage, when nothing is written to it or space is short, is left for
+  /// a new one, so that it can be cleaned.
+  func sealIfIdle(_ log: Log, _ now: UInt64) -> Bool {
+    guard pace.isIdle(options, at: now) || log.isPressed, let survey,
+      let end = log.end(of: log.openSegment), survey.knowsAll(of: end),
+      let bytes = survey.bytes(of: end.name), bytes.all >= bytes.live * 2 + options.sealLeast
+    else { return false }
     log.seal()
+    return log.openSegment != end.name
   }
 }
 
@@ -141,6 +145,10 @@ struct SurveyPace: Sendable {
   func hasAged(_ age: UInt64, at now: UInt64) -> Bool { now - min(surveyedAt, now) >= age }
 
   func isQuiet(_ options: DrainOptions, at now: UInt64) -> Bool {
-    fresh >= options.idleLeast && now - min(changedAt, now) >= options.idleAfter
+    fresh >= options.idleLeast && isIdle(options, at: now)
+  }
+
+  func isIdle(_ options: DrainOptions, at now: UInt64) -> Bool {
+    now - min(changedAt, now) >= options.idleAfter
   }
 }

@@ -47,7 +47,7 @@ struct Truth {
   /// A server was told that it need not keep these.
   mutating func release(_ tasks: Set<TaskName>, of disk: Int) {
     guard !tasks.isEmpty else { return }
-    withdraw(of: disk) { record in task(of: record).map { tasks.contains($0) } ?? false }
+    withdraw(of: disk) { record in Self.task(of: record).map { tasks.contains($0) } ?? false }
   }
 
   /// A client's log need not keep these any more.
@@ -64,7 +64,7 @@ struct Truth {
     promises[disk] = new
   }
 
-  private func task(of record: Record) -> TaskName? {
+  private static func task(of record: Record) -> TaskName? {
     switch try? Fact.decode(record) {
     case .finished(let value): value.task
     case .failed(let value): value.task
