@@ -1,6 +1,6 @@
-// What a checkpoint's pass found: how much of each segment is live, and an index of the live records
-// by hash, which proposes where covers stand. What is dead stays dead, so live bytes are an upper
-// bound of those at any later time, as far as a mark reaches.
+// What a checkpoint's pass found: how much of each segment is live, and an index of the live
+// records by hash, which proposes where covers stand. What is dead stays dead, so live bytes are
+// an upper bound of those at any later time, as far as a mark reaches.
 
 public struct Survey: Sendable {
   private var names: [SegmentName]

@@ -21,11 +21,16 @@ public struct DrainOptions: Sendable {
   public var idleAfter: UInt64 = 5_000_000_000
   /// A log without space is surveyed so often.
   public var pressedEvery: UInt64 = 1_000_000_000
-  /// And one follows after so long, whatever was written: things also die by time, by what stands in
-  /// another log, or by what a server or a client was told.
+  /// And one follows after so long, whatever was written: things also die by time, by what stands
+  /// in another log, or by what a server or a client was told.
   public var surveyEvery: UInt64? = 60_000_000_000
   /// An idle open segment is sealed when its garbage exceeds what lives by this.
   public var sealLeast: UInt64 = 64 * 1024
+  /// All that is held is read again after so long, from the start and from the end of a round; a
+  /// step's worth at a time, `scrubPause` apart.
+  public var scrubAfter: UInt64 = 60_000_000_000
+  public var scrubEvery: UInt64 = 6 * 3_600_000_000_000
+  public var scrubPause: UInt64 = 100_000_000
   /// Test-only; see VERIFICATION.md.
   package var plantedBugs: DrainBugs = []
 

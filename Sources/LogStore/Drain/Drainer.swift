@@ -54,6 +54,7 @@ public struct Drainer: Sendable {
   /// Segments that were not worth it, with the live bytes that the survey gave them then.
   var unworthy: [SegmentName: UInt64] = [:]
   var pace = SurveyPace()
+  private var scrub = Scrub()
   /// What a step appended before it failed: told with the next.
   private var untold: [DrainStep.Batch] = []
 
@@ -199,6 +200,11 @@ public struct Drainer: Sendable {
       step.hasMore = floor.hasMore
     }
     step.wakeAt = waiting.values.map(\.next).min()
+    var budget = options.stepBytes
+    try scrub.advance(log, options, at: now, budget: &budget)
+    if scrub.isRunning {
+      step.wakeAt = min(step.wakeAt ?? .max, now + options.scrubPause)
+    }
   }
 
   // MARK: - Retiring

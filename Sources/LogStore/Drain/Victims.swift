@@ -51,7 +51,7 @@ extension Drainer {
       let dead = bytes.all - min(live, bytes.all)
       if live < dead || isMergeable(name, live: live) { candidates.append((name, live, dead)) }
     }
-    // Dead bytes for each byte that is written again; then by name, so that it is the same each time.
+    // Dead bytes for each byte that is written again; then by name: the same each time.
     candidates.sort { a, b in
       let (left, right) = (a.dead.gain(over: a.live), b.dead.gain(over: b.live))
       return left == right ? a.name < b.name : left > right

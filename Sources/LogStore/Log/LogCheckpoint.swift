@@ -15,6 +15,16 @@ extension Log {
 
   func forgetCheckpoint() { state.withLock { $0.checkpoint = nil } }
 
+  /// Damage was found in what the checkpoint counts: the next start has to read everything.
+  public func dropCheckpoint() {
+    forgetCheckpoint()
+    // If it can't be removed, the disk has worse troubles, and they are told.
+    do throws(FileError) {
+      try fs.remove(directory + "/" + CheckpointFormat.fileName)
+      try fs.synchronizeDirectory(directory)
+    } catch {}
+  }
+
   /// Whether a checkpoint waits for a commit.
   public var hasPendingCheckpoint: Bool { state.withLock { $0.pendingCheckpoint != nil } }
 

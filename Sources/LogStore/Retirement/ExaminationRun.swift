@@ -1,7 +1,8 @@
 // An examination of some segments, a part at a time: each is read to its end, then covers of its
 // live records are looked for in what else is held. It owns how far it has come; nothing changes.
 // What is dead stays dead and bytes never change, so what an earlier part found still holds when a
-// later one ends; what may change meanwhile (a cover's file goes, a copy grows) `Log.delete` checks.
+// later one ends; what may change meanwhile (a cover's file goes, a copy grows) `Log.delete`
+// checks.
 
 struct ExaminationRun: Sendable {
   private enum Stage: Sendable {

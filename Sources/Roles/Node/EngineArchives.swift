@@ -65,6 +65,8 @@ extension NodeEngine {
   /// What rotted since the start is quarantined and fetched anew by a start.
   mutating func healIfDamaged(_ error: LogError) {
     guard case .damaged = error else { return }
+    facts.dropCheckpoint()
+    archives.log.dropCheckpoint()
     reportPoison("\(error); restarting to quarantine and heal it")
   }
 

@@ -133,6 +133,7 @@ extension NodeEngine {
       state.dueAt = now + Self.cleaningRetry
       if case .full = error { setLogFull(true) }
       if case .poisoned = error { reportPoison("\(error)") }
+      healIfDamaged(error)
       if state.complaint != "\(error)" {
         state.complaint = "\(error)"
         outputs.append(.note("old segments stay for now: \(error)"))

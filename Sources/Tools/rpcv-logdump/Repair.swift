@@ -187,6 +187,10 @@ struct Repair {
         if kind == .archives { options.segmentLimit = 256 << 20 }
         options.drawNonce = { UInt64.random(in: .min ... .max) }
         var dice = SystemRandomNumberGenerator()
+        // A checkpoint would spare the reading of what it counts.
+        do throws(FileError) { try fs.remove(path + "/checkpoint") } catch {
+          guard error.code == 2 else { throw LogError.io(error) }
+        }
         let (log, report) = try Log.open(
           path, on: fs, node: node, log: kind, options: options, entropy: &dice
         ) { _, _, _ in }

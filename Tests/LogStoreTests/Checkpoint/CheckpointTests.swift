@@ -1,5 +1,5 @@
-// A checkpoint gives what a replay gives, costs what lives, and is void wherever the log is not what
-// it counted. A void one costs time, never data.
+// A checkpoint gives what a replay gives, costs what lives, and is void wherever the log is not
+// what it counted. A void one costs time, never data.
 
 import Testing
 

@@ -22,7 +22,7 @@ final class CrashWorkload {
 
   let seed: UInt64
   let settings: CrashSettings
-  private var dice: SplitMix64
+  var dice: SplitMix64
   var truth = CrashTruth(node: CrashWorkload.node)
   var violations: [String] = []
   /// Photographs of all boots: when, and the disk then.
@@ -34,9 +34,9 @@ final class CrashWorkload {
 
   private(set) var disk = SimulatedDisk()
   private var log: Log?
-  private var drainer: Drainer?
-  private(set) var checkpoints = 0
-  private(set) var cleaned = 0
+  var drainer: Drainer?
+  var checkpoints = 0
+  var cleaned = 0
   private var boot = 0
   private let foreignDisk = SimulatedDisk()
   private var foreign: Log?
@@ -188,7 +188,7 @@ final class CrashWorkload {
     }
   }
 
-  private func see(_ log: Log, _ name: SegmentName, from known: Int) {
+  func see(_ log: Log, _ name: SegmentName, from known: Int) {
     guard let end = log.end(of: name), end.end.value > UInt64(known) else { return }
     guard
       let new = try? log.read(name, from: Offset(UInt64(known)), maxBytes: Int(end.end.value))
@@ -237,13 +237,13 @@ final class CrashWorkload {
     try flush()
   }
 
-  private func noteOwn(_ records: [Record], _ first: Position, _ sequence: LogSequence) {
+  func noteOwn(_ records: [Record], _ first: Position, _ sequence: LogSequence) {
     truth.appended(records, at: first)
     waiting.append((sequence, records.map(CrashRecord.key)))
     for record in records { record.payload.withUnsafeBytes { learn(record.kind, $0) } }
   }
 
-  private func commit(_ log: Log) throws {
+  func commit(_ log: Log) throws {
     defer { acknowledgeOwn(log) }
     try log.commit()
   }
@@ -329,51 +329,6 @@ final class CrashWorkload {
 
   private func records(of name: SegmentName, arePartOf log: Log) -> Bool {
     log.end(of: name).map { $0.end.value >= UInt64(truth.bytes[name]?.count ?? 0) } ?? false
-  }
-
-  // MARK: - Cleaning
-
-  static let drainOptions = {
-    var options = DrainOptions()
-    options.surveyLeast = 500
-    options.idleAfter = 0
-    options.idleLeast = 0
-    options.sealLeast = 1_000
-    options.stepBytes = 30_000
-    options.grace = 0
-    return options
-  }()
-
-  /// Some steps of the drainer: surveys, checkpoints, victims. A commit may come or not.
-  private func clean(_ log: Log) throws {
-    guard var drainer else { return }
-    self.drainer = nil
-    defer { self.drainer = drainer }
-    for _ in 0..<(1 + dice.next() % 80) {
-      let before = log.checkpointMarks
-      let step = try drainer.step(
-        log, at: UInt64(disk.operationCount) * 1_000_000_000,
-        Drainer.Questions(
-          caughtUp: true, mayRetire: { _ in false }, isDead: isDead,
-          mayGo: { self.willGo($0, log) },
-          stays: { _ in self.truth.endDeletion(at: nil) }))
-      for batch in step.appended { noteOwn(batch.records, batch.first, batch.sequence) }
-      if !step.deleted.isEmpty { truth.endDeletions(of: step.deleted, at: moment) }
-      cleaned += step.deleted.count
-      if step.waitsFor != nil || log.hasPendingCheckpoint {
-        guard dice.next() % 8 != 0 else { return }
-        try commit(log)
-      } else if !step.hasMore {
-        return
-      }
-      if log.checkpointMarks != before { checkpoints += 1 }
-    }
-  }
-
-  private func willGo(_ name: SegmentName, _ log: Log) -> Bool {
-    see(log, name, from: truth.bytes[name]?.count ?? 0)
-    truth.beginDeletion(of: name, at: moment)
-    return true
   }
 
   // MARK: - Retirement

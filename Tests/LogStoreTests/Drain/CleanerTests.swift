@@ -1,5 +1,5 @@
-// The cleaner: victims by what they free for what they write, within bounds under a steady stream, and
-// on a log without space.
+// The cleaner: victims by what they free for what they write, within bounds under a steady stream,
+// and on a log without space.
 
 import Testing
 
@@ -179,6 +179,34 @@ import Testing
     #expect(bench.log.openSegment != open)
     #expect(bench.deleted.contains(open))
     #expect(bench.log.bytesUsed < 8 * 1024)
+  }
+
+  /// Rot in what nobody reads is found, and a start without the checkpoint sets it aside.
+  @Test func aScrubFindsRot() throws {
+    let bench = try Bench()
+    try bench.append(0..<400)
+    try bench.rest()
+    bench.now += 120_000_000_000
+    try bench.rest()
+    let name = bench.log.vector()[1].name
+    try bench.disk.flip(bit: 8_000 * 8, of: "/facts/" + SegmentFileName.file(name))
+    bench.now += 7 * 3_600_000_000_000
+    var found: LogError?
+    for _ in 0..<2_000 where found == nil {
+      do { try bench.step() } catch let error as LogError { found = error }
+      bench.now += 100_000_000
+    }
+    guard case .damaged(let path, _, _)? = found else {
+      Issue.record("\(String(describing: found))")
+      return
+    }
+    #expect(path.hasSuffix(SegmentFileName.file(name)))
+    bench.log.dropCheckpoint()
+    var dice = SplitMix64(seed: 2)
+    let report = try Log.open(
+      "/facts", on: bench.disk.killImage(), node: bench.log.node, log: .facts, entropy: &dice
+    ) { _, _, _ in }.1
+    #expect(report.findings.contains { $0.segment == name && $0.decision == .quarantine })
   }
 
   /// A step reads about what it may, whatever the log holds.

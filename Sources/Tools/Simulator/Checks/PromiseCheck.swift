@@ -34,8 +34,8 @@ extension World {
     truth.discharge(forgotten, of: nodes[node].diskNumber)
   }
 
-  /// A client's log need not keep what a release at enough coordinators covers. Once a coordinator's
-  /// disk was lost, that can't be seen any more, and the client is believed.
+  /// A client's log need not keep what a release at enough coordinators covers. Once a
+  /// coordinator's disk was lost, that can't be seen any more, and the client is believed.
   private func isForgettable(_ record: Record, at node: Int) -> Bool {
     guard case .client = nodes[node].role else { return false }
     if truth.lostCoordinators > 0, let core = nodes[node].engine?.client {
