@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LogStore
+import ReplicationTransport
 import RolesCore
 
 // The commands that ask a coordinator and print what it says: tables for people, --json for
@@ -9,16 +10,43 @@ import RolesCore
 struct GridCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "grid", abstract: "Show coordinators, servers, ring, lag and suspicions.",
-    discussion: "Example: rpcv grid --coordinators a:7070")
+    discussion: """
+      Examples:
+        rpcv grid                  what all coordinators say, put together
+        rpcv grid --only a:7070    what this one sees
+
+      All that are configured are asked, and all that these know. One that does not answer is \
+      marked; it is an error if none does.
+      """)
   @OptionGroup var grid: GridFlags
+  @Option(help: "Only what the coordinator at this address sees.") var only: String?
   @Flag(help: "One JSON object.") var json = false
 
   func run() throws {
     try report { () throws(CommandError) in
-      let response = try ask(grid, .grid)
-      guard case .grid(let summary) = response.answer else { throw response.unexpected }
-      try printOut(json ? summary.json.line + "\n" : summary.text(from: response.from))
+      if let only { try show(only) } else { try showAll() }
     }
+  }
+
+  private func showAll() throws(CommandError) {
+    let coordinators = try GridSettings(flags: grid.flags).requiredCoordinators()
+    let answers = GridSurvey.shared.askAll(coordinators, timeout: .seconds(3))
+    let report = GridReport(answers)
+    guard report.isAnswered else {
+      let reasons = answers.map { "\($0.address): \($0.reason)" }.joined(separator: "; ")
+      throw CommandError(.unreachable, "no coordinator answers: \(reasons)")
+    }
+    try printOut(json ? report.json.line + "\n" : report.text)
+  }
+
+  private func show(_ address: String) throws(CommandError) {
+    var flags = grid
+    do throws(ParseError) { flags.coordinators = try HostPort.parse(address).description } catch {
+      throw CommandError(.usage, "--only: \(error)")
+    }
+    let response = try ask(flags, .grid)
+    guard case .grid(let summary) = response.answer else { throw response.unexpected }
+    try printOut(json ? summary.json.line + "\n" : summary.text(from: response.from))
   }
 }
 
