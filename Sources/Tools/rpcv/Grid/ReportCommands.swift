@@ -58,6 +58,8 @@ struct StatusCommand: ParsableCommand {
         rpcv status              all sessions, counted
         rpcv status night        its calls, one by one
         rpcv status night/3-7
+
+      With no coordinator configured it lists the sessions of `rpcv map` on this machine.
       """)
   @OptionGroup var grid: GridFlags
   @OptionGroup var target: TargetArguments
@@ -65,6 +67,8 @@ struct StatusCommand: ParsableCommand {
 
   func run() throws {
     try report { () throws(CommandError) in
+      let settings = try GridSettings(flags: grid.flags)
+      if try settings.coordinators().isEmpty { return try showEmbedded(settings) }
       guard target.isGiven else {
         let response = try ask(grid, .sessions(nil))
         guard case .sessions(let rows) = response.answer else { throw response.unexpected }
@@ -72,12 +76,31 @@ struct StatusCommand: ParsableCommand {
         return
       }
       let target = try target.resolved()
-      let settings = try GridSettings(flags: grid.flags)
       let view = try SessionView(settings, session: target.session, Interrupts.install())
       guard try view.summary() != nil else { throw view.unknown }
       let rows = try view.calls(target)
       try printOut(json ? lines(rows.map(\.json)) : CallSummary.table(rows))
     }
+  }
+
+  /// All that are here, or the one.
+  private func showEmbedded(_ settings: GridSettings) throws(CommandError) {
+    let rows: [EmbeddedSession]
+    if target.isGiven {
+      let target = try target.resolved()
+      guard target.calls == nil else {
+        _ = try settings.requiredCoordinators()
+        return
+      }
+      let path = try settings.sessionDirectory(target.session)
+      guard let row = EmbeddedSession(in: path) else {
+        throw EmbeddedSession.unknown(target.session)
+      }
+      rows = [row]
+    } else {
+      rows = try EmbeddedSession.all(below: StateDirectory.root(settings.environment))
+    }
+    try printOut(json ? lines(rows.map(\.json)) : EmbeddedSession.table(rows))
   }
 }
 
