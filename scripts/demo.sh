@@ -114,7 +114,7 @@ cp "$work/grid/picture.png" "$picture"
 
 starts=$(wc -l <"$TILE_TRACE")
 twice=$(sort "$TILE_TRACE" | uniq -d | wc -l)
-alive=$("$rpcv" grid --json --coordinators "127.0.0.1:${ports[1]}" 2>/dev/null |
+alive=$("$rpcv" grid --json --only "127.0.0.1:${ports[1]}" 2>/dev/null |
   grep -Eo '"suspected": ?true' | wc -l) || true
 
 say ""

@@ -125,7 +125,7 @@ await() { # CONDITION WHAT [SECONDS]
 }
 
 # What the coordinator on a port sees, as JSON; nothing if it does not answer.
-seen_from() { "$rpcv" grid --json --coordinators "127.0.0.1:$1" 2>/dev/null || true; }
+seen_from() { "$rpcv" grid --json --only "127.0.0.1:$1" 2>/dev/null || true; }
 count() { grep -oE "$1" | wc -l || true; }
 
 # Each coordinator hears all of them, suspects none, and its successor lacks nothing.

@@ -111,7 +111,7 @@ final class TestGrid {
   func awaitWhole(within seconds: Double = 20) throws {
     for address in addresses {
       try eventually(within: seconds, "\(address) sees the whole grid") {
-        let seen = try run(["grid", "--json", "--coordinators", address], within: 10)
+        let seen = try run(["grid", "--json", "--only", address], within: 10)
         guard seen.status == 0, let data = seen.output.data(using: .utf8),
           let grid = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
         else { return false }
@@ -126,7 +126,7 @@ final class TestGrid {
 
   /// What `rpcv grid` says of the coordinator's disk.
   func warnings(ofCoordinator index: Int) throws -> String {
-    let seen = try run(["grid", "--coordinators", addresses[index]], within: 20)
+    let seen = try run(["grid", "--only", addresses[index]], within: 20)
     return seen.lines.filter { $0.hasPrefix("warning:") }.joined(separator: "\n")
   }
 

@@ -18,6 +18,7 @@ final class NodeParts: Sendable {
   private let mailbox: Mailbox
   private let facts: LogWriter
   private let archives: LogWriter
+  private let logs: [Log]
   private let loop: TransportLoop?
   private let client: TransportClient?
   private let server: TransportServer?
@@ -39,6 +40,7 @@ final class NodeParts: Sendable {
     self.mailbox = mailbox
     onNote = events.onNote
     let settings = configuration.settings
+    logs = [engine.facts, engine.archives.log]
     let ships = settings.coordinator != nil && configuration.listen != nil
     facts = LogWriter(
       engine.facts, policy: settings.factsLog.syncPolicy, tellsWrites: ships
@@ -89,6 +91,8 @@ final class NodeParts: Sendable {
     executor?.stop()
     facts.stop()
     archives.stop()
+    // Cut to their length. One that failed is left as it is, for recovery.
+    for log in logs { try? log.close() }
     loop?.shutdown()
   }
 

@@ -57,6 +57,9 @@ struct ReleaseCommand: ParsableCommand {
 
       The grid forgets the calls and their results. Releasing a whole session ends it for
       ever: its name takes no further call. What still runs is cancelled.
+
+      With no coordinator configured it deletes a session of `rpcv map` from this machine
+      (`rpcv status` lists them); the name is free again.
       """)
   @OptionGroup var grid: GridFlags
   @OptionGroup var client: ClientFlags
@@ -68,8 +71,11 @@ struct ReleaseCommand: ParsableCommand {
     let interrupts = Interrupts.install()
     try report { () throws(CommandError) in
       let target = try target.resolved()
-      let run = ControlRun(
-        try client.settings(grid), target, interrupts, deadline: try deadline(timeout))
+      let settings = try client.settings(grid)
+      if target.calls == nil, try settings.coordinators().isEmpty {
+        return try deleteEmbedded(target.session, settings)
+      }
+      let run = ControlRun(settings, target, interrupts, deadline: try deadline(timeout))
       _ = try run.rows()
       let isSafe = try run.run(endsSession: target.calls == nil) { node in
         if let calls = target.calls { node.tell(.release(calls)) } else { node.tell(.endSession) }
@@ -81,6 +87,16 @@ struct ReleaseCommand: ParsableCommand {
       let text = target.calls == nil ? "the session has ended" : "released"
       try printOut(json ? object.line + "\n" : "\(target.session): \(text)\n")
     }
+  }
+
+  private func deleteEmbedded(
+    _ session: String, _ settings: GridSettings
+  ) throws(CommandError) {
+    guard try EmbeddedSession.delete(settings.sessionDirectory(session), named: session) else {
+      throw EmbeddedSession.unknown(session)
+    }
+    let object = JSON.object([("session", .string(session)), ("deleted", .bool(true))])
+    try printOut(json ? object.line + "\n" : "\(session): deleted\n")
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LogStore
+import ReplicationTransport
 import RolesCore
 
 // The commands that ask a coordinator and print what it says: tables for people, --json for
@@ -9,16 +10,43 @@ import RolesCore
 struct GridCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "grid", abstract: "Show coordinators, servers, ring, lag and suspicions.",
-    discussion: "Example: rpcv grid --coordinators a:7070")
+    discussion: """
+      Examples:
+        rpcv grid                  what all coordinators say, put together
+        rpcv grid --only a:7070    what this one sees
+
+      All that are configured are asked, and all that these know. One that does not answer is \
+      marked; it is an error if none does.
+      """)
   @OptionGroup var grid: GridFlags
+  @Option(help: "Only what the coordinator at this address sees.") var only: String?
   @Flag(help: "One JSON object.") var json = false
 
   func run() throws {
     try report { () throws(CommandError) in
-      let response = try ask(grid, .grid)
-      guard case .grid(let summary) = response.answer else { throw response.unexpected }
-      try printOut(json ? summary.json.line + "\n" : summary.text(from: response.from))
+      if let only { try show(only) } else { try showAll() }
     }
+  }
+
+  private func showAll() throws(CommandError) {
+    let coordinators = try GridSettings(flags: grid.flags).requiredCoordinators()
+    let answers = GridSurvey.shared.askAll(coordinators, timeout: .seconds(3))
+    let report = GridReport(answers)
+    guard report.isAnswered else {
+      let reasons = answers.map { "\($0.address): \($0.reason)" }.joined(separator: "; ")
+      throw CommandError(.unreachable, "no coordinator answers: \(reasons)")
+    }
+    try printOut(json ? report.json.line + "\n" : report.text)
+  }
+
+  private func show(_ address: String) throws(CommandError) {
+    var flags = grid
+    do throws(ParseError) { flags.coordinators = try HostPort.parse(address).description } catch {
+      throw CommandError(.usage, "--only: \(error)")
+    }
+    let response = try ask(flags, .grid)
+    guard case .grid(let summary) = response.answer else { throw response.unexpected }
+    try printOut(json ? summary.json.line + "\n" : summary.text(from: response.from))
   }
 }
 
@@ -30,6 +58,8 @@ struct StatusCommand: ParsableCommand {
         rpcv status              all sessions, counted
         rpcv status night        its calls, one by one
         rpcv status night/3-7
+
+      With no coordinator configured it lists the sessions of `rpcv map` on this machine.
       """)
   @OptionGroup var grid: GridFlags
   @OptionGroup var target: TargetArguments
@@ -37,6 +67,8 @@ struct StatusCommand: ParsableCommand {
 
   func run() throws {
     try report { () throws(CommandError) in
+      let settings = try GridSettings(flags: grid.flags)
+      if try settings.coordinators().isEmpty { return try showEmbedded(settings) }
       guard target.isGiven else {
         let response = try ask(grid, .sessions(nil))
         guard case .sessions(let rows) = response.answer else { throw response.unexpected }
@@ -44,12 +76,31 @@ struct StatusCommand: ParsableCommand {
         return
       }
       let target = try target.resolved()
-      let settings = try GridSettings(flags: grid.flags)
       let view = try SessionView(settings, session: target.session, Interrupts.install())
       guard try view.summary() != nil else { throw view.unknown }
       let rows = try view.calls(target)
       try printOut(json ? lines(rows.map(\.json)) : CallSummary.table(rows))
     }
+  }
+
+  /// All that are here, or the one.
+  private func showEmbedded(_ settings: GridSettings) throws(CommandError) {
+    let rows: [EmbeddedSession]
+    if target.isGiven {
+      let target = try target.resolved()
+      guard target.calls == nil else {
+        _ = try settings.requiredCoordinators()
+        return
+      }
+      let path = try settings.sessionDirectory(target.session)
+      guard let row = EmbeddedSession(in: path) else {
+        throw EmbeddedSession.unknown(target.session)
+      }
+      rows = [row]
+    } else {
+      rows = try EmbeddedSession.all(below: StateDirectory.root(settings.environment))
+    }
+    try printOut(json ? lines(rows.map(\.json)) : EmbeddedSession.table(rows))
   }
 }
 

@@ -82,9 +82,7 @@ extension GridSummary {
     ])
     for row in servers {
       serverTable.add([
-        row.server.short, row.host, "\(row.slots)", "\(row.running)",
-        row.suspected ? "suspected" : "alive",
-        Format.duration(.milliseconds(Int64(clamping: row.lastHeard))) + " ago",
+        row.server.short, row.host, "\(row.slots)", "\(row.running)", row.stateText, row.heardText,
       ])
     }
     var text =
@@ -115,16 +113,23 @@ extension GridSummary {
       ),
       (
         "servers",
-        .array(
-          servers.map { row in
-            .object([
-              ("node", .string("\(row.server)")), ("host", .string(row.host)),
-              ("slots", .uint(row.slots)), ("tasks", .uint(row.running)),
-              ("suspected", .bool(row.suspected)), ("heardMs", .uint(row.lastHeard)),
-            ])
-          })
+        .array(servers.map { .object($0.members) })
       ),
       ("warnings", .array(warnings.map { .string($0) })),
     ])
+  }
+}
+
+extension ServerSummary {
+  var stateText: String { suspected ? "suspected" : "alive" }
+  var heardText: String {
+    Format.duration(.milliseconds(Int64(clamping: lastHeard))) + " ago"
+  }
+
+  var members: [(key: String, value: JSON)] {
+    [
+      ("node", .string("\(server)")), ("host", .string(host)), ("slots", .uint(slots)),
+      ("tasks", .uint(running)), ("suspected", .bool(suspected)), ("heardMs", .uint(lastHeard)),
+    ]
   }
 }

@@ -29,7 +29,6 @@ final class MapRun {
   private var hasSubmitted = false
   private var earlier = EarlierJobs()
   private var warned: Set<String> = []
-  /// Of a named session.
   private var witness: SessionWitness?
   private var ended: EndedJobs?
   /// Of a run on a grid.
@@ -59,12 +58,13 @@ final class MapRun {
     try session.checkInputs()
     let node = try session.start()
     self.node = node
-    defer { node.stop() }
-    if !session.isNameless {
-      try SessionParameters(options).check(in: session.directory)
-      witness = SessionWitness(in: session.directory)
-      ended = EndedJobs(in: session.directory)
+    defer {
+      node.stop()
+      if session.isNameless, !hasSubmitted { session.isFinished = true }
     }
+    try SessionParameters(options).check(in: session.directory)
+    witness = SessionWitness(in: session.directory)
+    ended = EndedJobs(in: session.directory)
     nextJob = try jobs.next()
     isExhausted = nextJob == nil
     while !isDone {
@@ -229,6 +229,11 @@ final class MapRun {
   /// What was printed is known to be printed before this process ends: a second run is silent.
   private func settle(_ node: NodeShell) {
     guard hasSubmitted else { return }
+    guard !session.isNameless || !session.isEmbedded else {
+      // Nobody else has it, and all is printed: nothing has to be known of it.
+      session.isFinished = true
+      return
+    }
     ended?.sync()
     node.tell(session.isNameless ? .endSession : .flush)
     let deadline = Signal.now() + (session.isEmbedded ? 2_000_000_000 : 5_000_000_000)

@@ -15,7 +15,7 @@ final class MapSession {
   let isVerbose: Bool
   let slots: Int
   let queue = MapQueue()
-  /// The session has ended and nothing in its directory is needed any more.
+  /// Nothing in the session's directory is needed any more.
   var isFinished = false
 
   private let grid: GridSettings
@@ -72,12 +72,14 @@ final class MapSession {
     var configuration = NodeConfiguration(directory: directory, settings: node)
     if isEmbedded { configuration.tasksRunIn = currentDirectory() }
     let queue = queue
-    return try NodeShell.start(
+    let shell = try NodeShell.start(
       configuration,
       events: NodeEvents(
         onClient: { queue.put(.news($0)) }, onNote: { queue.put(.note($0)) },
         onWarning: { queue.put(.warning($0)) },
         onEnd: { queue.put(.end($0)) }))
+    if isEmbedded { EmbeddedSession.note(user: grid.user, session: name, in: directory) }
+    return shell
   }
 
   private func currentDirectory() -> String {

@@ -17,7 +17,7 @@ final class SessionWitness {
   private var isPastEnd = false
 
   /// Bytes that stand for a job: the head of the hash over it and all before it.
-  private static let width = 8
+  static let width = 8
   private static let windowSize = 64 * 1024
 
   /// In the session's directory, which this process has locked. What can't be opened is done
