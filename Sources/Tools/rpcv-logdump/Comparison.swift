@@ -123,9 +123,9 @@ struct Comparison {
     while !readers.isEmpty {
       let start = readers
       var hashes: [UInt64] = []
-      readers = try walk(start, until: { hashes.count >= portion }) { _, kind, payload in
-        hashes.append(RecordContent.hash(kind, payload))
-      }
+      readers = try walk(
+        start, until: { hashes.count >= portion },
+        record: { _, kind, payload in hashes.append(RecordContent.hash(kind, payload)) })
       var set = HashSearch(hashes)
       hashes = []
       for segment in other.values.sorted(by: { $0.name < $1.name }) where !set.isEmpty {
@@ -153,7 +153,7 @@ struct Comparison {
   private func walk(
     _ readers: [SegmentReader], until isEnough: () -> Bool = { false },
     upTo end: [SegmentReader]? = nil,
-    _ body: (Position, RecordKind, UnsafeRawBufferPointer) -> Void
+    record body: (Position, RecordKind, UnsafeRawBufferPointer) -> Void
   ) throws(LogError) -> [SegmentReader] {
     var left = readers
     while var reader = left.first {

@@ -200,7 +200,12 @@ private let second: UInt64 = 1_000_000_000
     try b.commit()
     let path = b.directory + "/" + SegmentFileName.file(name)
     try b.disk.flip(bit: 8 * 200, of: path)
-    for time in 0..<10 { try b.drain(at: UInt64(time) * 20 * second) }
+    // Reading all that is held, it comes upon the damage and tells.
+    var isTold = false
+    for time in 0..<10 {
+      do { try b.drain(at: UInt64(time) * 20 * second) } catch LogError.damaged { isTold = true }
+    }
+    #expect(isTold)
     #expect(b.deleted.isEmpty)
     #expect(b.disk.contents(of: path) != nil)
   }
