@@ -69,6 +69,7 @@ extension ClientResponse {
       $0.digests = digests.map(\.proto)
       $0.digestsThrough = digestsThrough.value
       $0.missingSubmissions = missingSubmissions.map(\.proto)
+      $0.logFull = logFull
     }
   }
 }
@@ -115,6 +116,7 @@ extension ServerResponse {
       $0.coordinators = coordinators
       $0.conflictingIncarnation = conflictingIncarnation
       if let refusal { $0.refusal = refusal.proto }
+      $0.logFull = logFull
     }
   }
 }

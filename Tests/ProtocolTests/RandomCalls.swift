@@ -49,6 +49,7 @@ extension Random {
     response.digests = list { $0.callDigest() }
     response.digestsThrough = bool() ? .zero : counter()
     response.missingSubmissions = ranges()
+    response.logFull = bool()
     return response
   }
 
@@ -85,6 +86,7 @@ extension Random {
     response.coordinators = list { $0.text() }
     response.conflictingIncarnation = bool()
     response.refusal = optional { $0.refusal() }
+    response.logFull = bool()
     return response
   }
 

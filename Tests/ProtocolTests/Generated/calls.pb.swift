@@ -399,54 +399,101 @@ nonisolated struct Rpcv_Calls_CallDigest: Sendable {
   init() {}
 }
 
-nonisolated struct Rpcv_Calls_ClientResponse: Sendable {
+nonisolated struct Rpcv_Calls_ClientResponse: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var acceptedThrough: UInt64 = 0
+  var acceptedThrough: UInt64 {
+    get {_storage._acceptedThrough}
+    set {_uniqueStorage()._acceptedThrough = newValue}
+  }
 
-  var safeThrough: UInt64 = 0
+  var safeThrough: UInt64 {
+    get {_storage._safeThrough}
+    set {_uniqueStorage()._safeThrough = newValue}
+  }
 
-  var controlsSafe: Bool = false
+  var controlsSafe: Bool {
+    get {_storage._controlsSafe}
+    set {_uniqueStorage()._controlsSafe = newValue}
+  }
 
-  var hashFrom: UInt64 = 0
+  var hashFrom: UInt64 {
+    get {_storage._hashFrom}
+    set {_uniqueStorage()._hashFrom = newValue}
+  }
 
   /// absent or a hash
-  var digestsHash: Data = Data()
+  var digestsHash: Data {
+    get {_storage._digestsHash}
+    set {_uniqueStorage()._digestsHash = newValue}
+  }
 
-  var results: [Rpcv_Calls_LoggedRecord] = []
+  var results: [Rpcv_Calls_LoggedRecord] {
+    get {_storage._results}
+    set {_uniqueStorage()._results = newValue}
+  }
 
-  var exhausted: [Rpcv_Calls_LoggedRecord] = []
+  var exhausted: [Rpcv_Calls_LoggedRecord] {
+    get {_storage._exhausted}
+    set {_uniqueStorage()._exhausted = newValue}
+  }
 
-  var released: [Rpcv_Records_CounterRange] = []
+  var released: [Rpcv_Records_CounterRange] {
+    get {_storage._released}
+    set {_uniqueStorage()._released = newValue}
+  }
 
-  var missingArchives: [Data] = []
+  var missingArchives: [Data] {
+    get {_storage._missingArchives}
+    set {_uniqueStorage()._missingArchives = newValue}
+  }
 
-  var coordinators: [String] = []
+  var coordinators: [String] {
+    get {_storage._coordinators}
+    set {_uniqueStorage()._coordinators = newValue}
+  }
 
-  var conflictingIncarnation: Bool = false
+  var conflictingIncarnation: Bool {
+    get {_storage._conflictingIncarnation}
+    set {_uniqueStorage()._conflictingIncarnation = newValue}
+  }
 
   var refusal: Rpcv_Calls_Refusal {
-    get {_refusal ?? Rpcv_Calls_Refusal()}
-    set {_refusal = newValue}
+    get {_storage._refusal ?? Rpcv_Calls_Refusal()}
+    set {_uniqueStorage()._refusal = newValue}
   }
   /// Returns true if `refusal` has been explicitly set.
-  var hasRefusal: Bool {self._refusal != nil}
+  var hasRefusal: Bool {_storage._refusal != nil}
   /// Clears the value of `refusal`. Subsequent reads from it will return its default value.
-  mutating func clearRefusal() {self._refusal = nil}
+  mutating func clearRefusal() {_uniqueStorage()._refusal = nil}
 
-  var digests: [Rpcv_Calls_CallDigest] = []
+  var digests: [Rpcv_Calls_CallDigest] {
+    get {_storage._digests}
+    set {_uniqueStorage()._digests = newValue}
+  }
 
-  var digestsThrough: UInt64 = 0
+  var digestsThrough: UInt64 {
+    get {_storage._digestsThrough}
+    set {_uniqueStorage()._digestsThrough = newValue}
+  }
 
-  var missingSubmissions: [Rpcv_Records_CounterRange] = []
+  var missingSubmissions: [Rpcv_Records_CounterRange] {
+    get {_storage._missingSubmissions}
+    set {_uniqueStorage()._missingSubmissions = newValue}
+  }
+
+  var logFull: Bool {
+    get {_storage._logFull}
+    set {_uniqueStorage()._logFull = newValue}
+  }
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
-  fileprivate var _refusal: Rpcv_Calls_Refusal? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 nonisolated struct Rpcv_Calls_ServerRequest: @unchecked Sendable {
@@ -608,6 +655,8 @@ nonisolated struct Rpcv_Calls_ServerResponse: Sendable {
   var hasRefusal: Bool {self._refusal != nil}
   /// Clears the value of `refusal`. Subsequent reads from it will return its default value.
   mutating func clearRefusal() {self._refusal = nil}
+
+  var logFull: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1706,103 +1755,174 @@ nonisolated extension Rpcv_Calls_CallDigest: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Rpcv_Calls_ClientResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ClientResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{1}digests\0\u{3}digests_through\0\u{3}missing_submissions\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}accepted_through\0\u{3}safe_through\0\u{3}controls_safe\0\u{3}hash_from\0\u{3}digests_hash\0\u{1}results\0\u{1}exhausted\0\u{1}released\0\u{3}missing_archives\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{1}digests\0\u{3}digests_through\0\u{3}missing_submissions\0\u{3}log_full\0")
+
+  fileprivate class _StorageClass {
+    var _acceptedThrough: UInt64 = 0
+    var _safeThrough: UInt64 = 0
+    var _controlsSafe: Bool = false
+    var _hashFrom: UInt64 = 0
+    var _digestsHash: Data = Data()
+    var _results: [Rpcv_Calls_LoggedRecord] = []
+    var _exhausted: [Rpcv_Calls_LoggedRecord] = []
+    var _released: [Rpcv_Records_CounterRange] = []
+    var _missingArchives: [Data] = []
+    var _coordinators: [String] = []
+    var _conflictingIncarnation: Bool = false
+    var _refusal: Rpcv_Calls_Refusal? = nil
+    var _digests: [Rpcv_Calls_CallDigest] = []
+    var _digestsThrough: UInt64 = 0
+    var _missingSubmissions: [Rpcv_Records_CounterRange] = []
+    var _logFull: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _acceptedThrough = source._acceptedThrough
+      _safeThrough = source._safeThrough
+      _controlsSafe = source._controlsSafe
+      _hashFrom = source._hashFrom
+      _digestsHash = source._digestsHash
+      _results = source._results
+      _exhausted = source._exhausted
+      _released = source._released
+      _missingArchives = source._missingArchives
+      _coordinators = source._coordinators
+      _conflictingIncarnation = source._conflictingIncarnation
+      _refusal = source._refusal
+      _digests = source._digests
+      _digestsThrough = source._digestsThrough
+      _missingSubmissions = source._missingSubmissions
+      _logFull = source._logFull
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.acceptedThrough) }()
-      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.safeThrough) }()
-      case 3: try { try decoder.decodeSingularBoolField(value: &self.controlsSafe) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.hashFrom) }()
-      case 5: try { try decoder.decodeSingularBytesField(value: &self.digestsHash) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
-      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.exhausted) }()
-      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.released) }()
-      case 9: try { try decoder.decodeRepeatedBytesField(value: &self.missingArchives) }()
-      case 10: try { try decoder.decodeRepeatedStringField(value: &self.coordinators) }()
-      case 11: try { try decoder.decodeSingularBoolField(value: &self.conflictingIncarnation) }()
-      case 12: try { try decoder.decodeSingularMessageField(value: &self._refusal) }()
-      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.digests) }()
-      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.digestsThrough) }()
-      case 15: try { try decoder.decodeRepeatedMessageField(value: &self.missingSubmissions) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._acceptedThrough) }()
+        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._safeThrough) }()
+        case 3: try { try decoder.decodeSingularBoolField(value: &_storage._controlsSafe) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._hashFrom) }()
+        case 5: try { try decoder.decodeSingularBytesField(value: &_storage._digestsHash) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._results) }()
+        case 7: try { try decoder.decodeRepeatedMessageField(value: &_storage._exhausted) }()
+        case 8: try { try decoder.decodeRepeatedMessageField(value: &_storage._released) }()
+        case 9: try { try decoder.decodeRepeatedBytesField(value: &_storage._missingArchives) }()
+        case 10: try { try decoder.decodeRepeatedStringField(value: &_storage._coordinators) }()
+        case 11: try { try decoder.decodeSingularBoolField(value: &_storage._conflictingIncarnation) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._refusal) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._digests) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._digestsThrough) }()
+        case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._missingSubmissions) }()
+        case 16: try { try decoder.decodeSingularBoolField(value: &_storage._logFull) }()
+        default: break
+        }
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.acceptedThrough != 0 {
-      try visitor.visitSingularUInt64Field(value: self.acceptedThrough, fieldNumber: 1)
-    }
-    if self.safeThrough != 0 {
-      try visitor.visitSingularUInt64Field(value: self.safeThrough, fieldNumber: 2)
-    }
-    if self.controlsSafe != false {
-      try visitor.visitSingularBoolField(value: self.controlsSafe, fieldNumber: 3)
-    }
-    if self.hashFrom != 0 {
-      try visitor.visitSingularUInt64Field(value: self.hashFrom, fieldNumber: 4)
-    }
-    if !self.digestsHash.isEmpty {
-      try visitor.visitSingularBytesField(value: self.digestsHash, fieldNumber: 5)
-    }
-    if !self.results.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 6)
-    }
-    if !self.exhausted.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.exhausted, fieldNumber: 7)
-    }
-    if !self.released.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.released, fieldNumber: 8)
-    }
-    if !self.missingArchives.isEmpty {
-      try visitor.visitRepeatedBytesField(value: self.missingArchives, fieldNumber: 9)
-    }
-    if !self.coordinators.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.coordinators, fieldNumber: 10)
-    }
-    if self.conflictingIncarnation != false {
-      try visitor.visitSingularBoolField(value: self.conflictingIncarnation, fieldNumber: 11)
-    }
-    try { if let v = self._refusal {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-    } }()
-    if !self.digests.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.digests, fieldNumber: 13)
-    }
-    if self.digestsThrough != 0 {
-      try visitor.visitSingularUInt64Field(value: self.digestsThrough, fieldNumber: 14)
-    }
-    if !self.missingSubmissions.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.missingSubmissions, fieldNumber: 15)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._acceptedThrough != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._acceptedThrough, fieldNumber: 1)
+      }
+      if _storage._safeThrough != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._safeThrough, fieldNumber: 2)
+      }
+      if _storage._controlsSafe != false {
+        try visitor.visitSingularBoolField(value: _storage._controlsSafe, fieldNumber: 3)
+      }
+      if _storage._hashFrom != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._hashFrom, fieldNumber: 4)
+      }
+      if !_storage._digestsHash.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._digestsHash, fieldNumber: 5)
+      }
+      if !_storage._results.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._results, fieldNumber: 6)
+      }
+      if !_storage._exhausted.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._exhausted, fieldNumber: 7)
+      }
+      if !_storage._released.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._released, fieldNumber: 8)
+      }
+      if !_storage._missingArchives.isEmpty {
+        try visitor.visitRepeatedBytesField(value: _storage._missingArchives, fieldNumber: 9)
+      }
+      if !_storage._coordinators.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._coordinators, fieldNumber: 10)
+      }
+      if _storage._conflictingIncarnation != false {
+        try visitor.visitSingularBoolField(value: _storage._conflictingIncarnation, fieldNumber: 11)
+      }
+      try { if let v = _storage._refusal {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      if !_storage._digests.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._digests, fieldNumber: 13)
+      }
+      if _storage._digestsThrough != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._digestsThrough, fieldNumber: 14)
+      }
+      if !_storage._missingSubmissions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._missingSubmissions, fieldNumber: 15)
+      }
+      if _storage._logFull != false {
+        try visitor.visitSingularBoolField(value: _storage._logFull, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Rpcv_Calls_ClientResponse, rhs: Rpcv_Calls_ClientResponse) -> Bool {
-    if lhs.acceptedThrough != rhs.acceptedThrough {return false}
-    if lhs.safeThrough != rhs.safeThrough {return false}
-    if lhs.controlsSafe != rhs.controlsSafe {return false}
-    if lhs.hashFrom != rhs.hashFrom {return false}
-    if lhs.digestsHash != rhs.digestsHash {return false}
-    if lhs.results != rhs.results {return false}
-    if lhs.exhausted != rhs.exhausted {return false}
-    if lhs.released != rhs.released {return false}
-    if lhs.missingArchives != rhs.missingArchives {return false}
-    if lhs.coordinators != rhs.coordinators {return false}
-    if lhs.conflictingIncarnation != rhs.conflictingIncarnation {return false}
-    if lhs._refusal != rhs._refusal {return false}
-    if lhs.digests != rhs.digests {return false}
-    if lhs.digestsThrough != rhs.digestsThrough {return false}
-    if lhs.missingSubmissions != rhs.missingSubmissions {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._acceptedThrough != rhs_storage._acceptedThrough {return false}
+        if _storage._safeThrough != rhs_storage._safeThrough {return false}
+        if _storage._controlsSafe != rhs_storage._controlsSafe {return false}
+        if _storage._hashFrom != rhs_storage._hashFrom {return false}
+        if _storage._digestsHash != rhs_storage._digestsHash {return false}
+        if _storage._results != rhs_storage._results {return false}
+        if _storage._exhausted != rhs_storage._exhausted {return false}
+        if _storage._released != rhs_storage._released {return false}
+        if _storage._missingArchives != rhs_storage._missingArchives {return false}
+        if _storage._coordinators != rhs_storage._coordinators {return false}
+        if _storage._conflictingIncarnation != rhs_storage._conflictingIncarnation {return false}
+        if _storage._refusal != rhs_storage._refusal {return false}
+        if _storage._digests != rhs_storage._digests {return false}
+        if _storage._digestsThrough != rhs_storage._digestsThrough {return false}
+        if _storage._missingSubmissions != rhs_storage._missingSubmissions {return false}
+        if _storage._logFull != rhs_storage._logFull {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2017,7 +2137,7 @@ nonisolated extension Rpcv_Calls_Assignment: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Rpcv_Calls_ServerResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ServerResponse"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}assignments\0\u{1}cancel\0\u{1}send\0\u{1}safe\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}assignments\0\u{1}cancel\0\u{1}send\0\u{1}safe\0\u{1}coordinators\0\u{3}conflicting_incarnation\0\u{1}refusal\0\u{3}log_full\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2033,6 +2153,7 @@ nonisolated extension Rpcv_Calls_ServerResponse: SwiftProtobuf.Message, SwiftPro
       case 6: try { try decoder.decodeRepeatedStringField(value: &self.coordinators) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.conflictingIncarnation) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._refusal) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.logFull) }()
       default: break
       }
     }
@@ -2067,6 +2188,9 @@ nonisolated extension Rpcv_Calls_ServerResponse: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._refusal {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     } }()
+    if self.logFull != false {
+      try visitor.visitSingularBoolField(value: self.logFull, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2079,6 +2203,7 @@ nonisolated extension Rpcv_Calls_ServerResponse: SwiftProtobuf.Message, SwiftPro
     if lhs.coordinators != rhs.coordinators {return false}
     if lhs.conflictingIncarnation != rhs.conflictingIncarnation {return false}
     if lhs._refusal != rhs._refusal {return false}
+    if lhs.logFull != rhs.logFull {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -131,10 +131,12 @@ import Testing
     #expect(h.accept(4...4)?.refusal?.code == .logFull)
     #expect(h.answer(.with([CallSample.released(1...1)]))?.refusal == nil)
     #expect(h.state(1) == .released)
-    // What is held needs no room.
-    #expect(h.accept(2...3)?.refusal == nil)
+    // What is held needs no room, but who waits for more is told.
+    let held = h.accept(2...3)
+    #expect(held?.refusal == nil && held?.logFull == true)
     h.send(.logFull(false))
-    #expect(h.accept(4...4)?.acceptedThrough == CallCounter(4))
+    let new = h.accept(4...4)
+    #expect(new?.acceptedThrough == CallCounter(4) && new?.logFull == false)
   }
 
   @Test func aRefusedAppendIsAnswered() {

@@ -148,6 +148,7 @@ import Testing
     h.send(.logFull(true))
     var server = FakeServer(1)
     #expect(h.pull(server.next(), wants: 1).isEmpty)
+    #expect(h.answer(server.next().request(wants: 1, poll: 0))?.logFull == true)
     let poll = h.ask(server.next().request(wants: 1, poll: 3_000))
     h.send(.logFull(false))
     #expect(h.assigned(poll).count == 1)

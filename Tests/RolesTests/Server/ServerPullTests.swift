@@ -169,6 +169,39 @@ struct ServerPullTests {
     #expect(poll.poll?.running == [Example.task(1)])
   }
 
+  /// A full coordinator gives out no work and takes no results.
+  @Test func fullCoordinatorIsLeftForTheNext() throws {
+    var bench = ServerBench()
+    bench.start(["a", "b"])
+    bench.assign([1])
+    bench.tell { $0.logFull = true }
+    let poll = try #require(bench.poll)
+    #expect(poll.address == "b")
+    #expect(poll.poll?.running == [Example.task(1)])
+    #expect(!bench.said.contains(.suspect("a")))
+    bench.finish(Example.task(1))
+    #expect(bench.delivery?.address == "b")
+    bench.acknowledge(safe: true)
+    // Both are full: it stays a while, then looks again.
+    bench.tell { $0.logFull = true }
+    bench.advance(.seconds(5))
+    #expect(bench.poll?.address == "b")
+    bench.tell { $0.logFull = true }
+    bench.advance(.seconds(5))
+    #expect(bench.poll?.address == "b")
+    bench.tell { $0.logFull = true }
+    #expect(bench.poll?.address == "a")
+    #expect(bench.violations.isEmpty)
+  }
+
+  @Test func fullCoordinatorIsKeptIfItIsTheOnlyOne() {
+    var bench = ServerBench()
+    bench.start()
+    bench.tell { $0.logFull = true }
+    bench.advance(.seconds(1))
+    #expect(bench.poll?.address == "a")
+  }
+
   @Test func twinIsToldOnce() {
     var bench = ServerBench()
     bench.start()

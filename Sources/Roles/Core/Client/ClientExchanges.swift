@@ -68,13 +68,17 @@ extension Client {
         return syncRefused(sync, refusal, response, at: now, &out)
       }
       synced(sync, response, at: now, &out)
+      // A poll may still bring what is there.
+      if response.logFull, poll == nil { leaveFull(sync.address, at: now, &out) }
     } else if let poll, poll.id == id {
       self.poll = nil
       coordinators.merge(response.coordinators)
       if response.refusal != nil {
         return leave(poll.address, suspects: false, at: now, &out)
       }
+      let before = pace.taken
       polled(poll, response, at: now, &out)
+      if response.logFull, pace.taken == before { leaveFull(poll.address, at: now, &out) }
     }
   }
 
@@ -105,6 +109,22 @@ extension Client {
     _ address: String, suspects: Bool, at now: Instant, _ out: inout [Directive]
   ) {
     if suspects { out.append(.suspect(address)) }
+    coordinators.failed(at: now, dice: &dice)
+    forgetContact(&out)
+  }
+
+  /// Nothing new comes to a coordinator whose log is full: another one has the results.
+  private mutating func leaveFull(
+    _ address: String, at now: Instant, _ out: inout [Directive]
+  ) {
+    // The program hears what was said here before it begins anew at another.
+    tellProgress(&out)
+    guard coordinators.isFull(at: now) else { return }
+    out.append(.note("the log of coordinator \(address) is full; trying the next one"))
+    forgetContact(&out)
+  }
+
+  private mutating func forgetContact(_ out: inout [Directive]) {
     if let sync {
       out.append(.abandon(sync.id))
       self.sync = nil
@@ -113,7 +133,6 @@ extension Client {
       out.append(.abandon(poll.id))
       self.poll = nil
     }
-    coordinators.failed(at: now, dice: &dice)
     contact = Contact()
     outbox.restart()
     history.restart()

@@ -1,6 +1,7 @@
 // Which coordinator a client or server speaks to: the first until it fails, then the next, for
-// ever; after each fruitless round a pause that doubles. A suspicion is an opinion: nothing here
-// is ever struck from the list.
+// ever; after each fruitless round a pause that doubles. One whose log is full is left as well, for
+// one of which nothing bad was heard lately. All that is an opinion: nothing here is ever struck
+// from the list.
 
 import ReplicationCore
 
@@ -8,6 +9,8 @@ struct CoordinatorList: Sendable {
   struct Settings: Hashable, Sendable {
     var firstPause = Duration.milliseconds(50)
     var longestPause = Duration.seconds(5)
+    /// One that failed or was full is not preferred to a full one for so long.
+    var avoidance = Duration.seconds(10)
     /// Addresses come from the network: bounded.
     var limit = 64
     var longestAddress = 256
@@ -17,6 +20,7 @@ struct CoordinatorList: Sendable {
   private(set) var addresses: [String] = []
   private var index = 0
   private var failures = 0
+  private var avoidedUntil: [String: Instant] = [:]
   /// Before this nothing is sent.
   private(set) var resumeAt = Instant.zero
 
@@ -39,11 +43,27 @@ struct CoordinatorList: Sendable {
   mutating func succeeded() {
     failures = 0
     resumeAt = .zero
+    if let current { avoidedUntil[current] = nil }
+  }
+
+  /// The present one answers that its log is full. Turns to the next one that is not avoided; false
+  /// if there is none.
+  mutating func isFull(at now: Instant) -> Bool {
+    guard let current else { return false }
+    avoidedUntil[current] = now + settings.avoidance
+    for offset in 1..<max(addresses.count, 1) {
+      let next = (index + offset) % addresses.count
+      if let until = avoidedUntil[addresses[next]], now < until { continue }
+      index = next
+      return true
+    }
+    return false
   }
 
   /// Turns to the next one; pauses when all have failed in a row.
   mutating func failed(at now: Instant, dice: inout Dice) {
     guard !addresses.isEmpty else { return }
+    avoidedUntil[addresses[index]] = now + settings.avoidance
     index = (index + 1) % addresses.count
     failures += 1
     guard failures % addresses.count == 0 else { return }

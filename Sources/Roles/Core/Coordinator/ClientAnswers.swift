@@ -50,6 +50,7 @@ extension Coordinator {
     response.refusal = refusal
     response.conflictingIncarnation = wait.isTwin
     response.coordinators = ring.addresses
+    response.logFull = isLogFull
     if sessions[wait.session] == nil, ledger.session(wait.session) != nil {
       sessions[wait.session] = SessionTrack()
     }

@@ -11,6 +11,7 @@ extension Coordinator {
     var response = ServerResponse()
     response.sequence = request.sequence
     response.coordinators = ring.addresses
+    response.logFull = isLogFull
     do throws(Refusal) {
       try check(request)
     } catch {
@@ -169,6 +170,7 @@ extension Coordinator {
   private mutating func compose(_ server: NodeID, _ work: [Given]) -> ServerResponse {
     var response = ServerResponse()
     response.coordinators = ring.addresses
+    response.logFull = isLogFull
     response.assignments = work.map(\.assignment)
     guard let entry = servers[server] else { return response }
     response.sequence = entry.sequence

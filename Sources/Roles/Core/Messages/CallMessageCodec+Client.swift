@@ -59,6 +59,7 @@ extension ClientResponse: ProtoMessage {
     writer.field(13, messages: digests)
     writer.field(14, varint: digestsThrough.value)
     writer.field(15, ranges: missingSubmissions)
+    writer.field(16, bool: logFull)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -80,6 +81,7 @@ extension ClientResponse: ProtoMessage {
       case 13: digests.append(try value.message(13))
       case 14: digestsThrough = try value.counter(14)
       case 15: try value.append(15, to: &missingSubmissions)
+      case 16: logFull = try value.bool(16)
       default: break
       }
     }

@@ -82,6 +82,7 @@ extension ServerResponse: ProtoMessage {
     writer.field(6, strings: coordinators)
     writer.field(7, bool: conflictingIncarnation)
     writer.field(8, optional: refusal)
+    writer.field(9, bool: logFull)
   }
 
   public init(from reader: inout ProtoReader) throws(ProtoError) {
@@ -96,6 +97,7 @@ extension ServerResponse: ProtoMessage {
       case 6: try value.append(6, to: &coordinators)
       case 7: conflictingIncarnation = try value.bool(7)
       case 8: refusal = try value.message(8) as Refusal
+      case 9: logFull = try value.bool(9)
       default: break
       }
     }

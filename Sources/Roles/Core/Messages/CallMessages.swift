@@ -65,6 +65,8 @@ public struct ClientResponse: Hashable, Sendable {
   /// Collected calls that are asked for, whose results are not here, and that can't run again here
   /// without their submissions. They count as accepted.
   public var missingSubmissions: [ClosedRange<CallCounter>] = []
+  /// This coordinator can store nothing new, so results come to others only: better ask one.
+  public var logFull = false
 
   public init() {}
 }
@@ -165,6 +167,9 @@ public struct ServerResponse: Hashable, Sendable {
   public var coordinators: [String] = []
   public var conflictingIncarnation = false
   public var refusal: Refusal?
+  /// This coordinator can store nothing new, so it gives out no work and takes no results: better
+  /// ask another one.
+  public var logFull = false
 
   public init() {}
 }

@@ -123,6 +123,11 @@ extension Server {
     let isFruitless =
       response.assignments.isEmpty && response.cancel.isEmpty && response.safe.isEmpty
       && response.send.isEmpty && now < poll.start + settings.heartbeat / 2
+    // It gives out no work and takes no results.
+    if response.logFull, coordinators.isFull(at: now) {
+      out.append(.note("the log of coordinator \(poll.address) is full; trying the next one"))
+      return forgetContact(&out)
+    }
     guard isFruitless, polls.isEmpty else {
       pace.fruitless = 0
       pace.pollNotBefore = .zero
@@ -168,6 +173,11 @@ extension Server {
     _ address: String, suspects: Bool, at now: Instant, _ out: inout [Directive]
   ) {
     if suspects { out.append(.suspect(address)) }
+    coordinators.failed(at: now, dice: &dice)
+    forgetContact(&out)
+  }
+
+  private mutating func forgetContact(_ out: inout [Directive]) {
     for poll in polls { out.append(.abandon(poll.id)) }
     polls = []
     if let delivery {
@@ -175,7 +185,6 @@ extension Server {
       for task in delivery.tasks { held.makeReady(task) }
       self.delivery = nil
     }
-    coordinators.failed(at: now, dice: &dice)
     held.restart()
     puts.restart()
     pace = Pace()

@@ -1,0 +1,124 @@
+import LogStore
+import ReplicationCore
+import Testing
+
+@testable import RolesCore
+
+/// A coordinator whose log is full stores no results: the client asks another one, if there is one,
+/// and leaves none for good.
+struct ClientFullTests {
+  private func submitted(_ addresses: [String]) -> (ClientBench, ModelCoordinator) {
+    var bench = ClientBench(isNew: true)
+    bench.start(addresses)
+    for number in 1...2 { bench.submit("call \(number)") }
+    var coordinator = ModelCoordinator()
+    bench.settle(&coordinator)
+    return (bench, coordinator)
+  }
+
+  /// Answers the poll as `coordinator`, a second later.
+  private func answer(
+    _ bench: inout ClientBench, as coordinator: ModelCoordinator, isFull: Bool
+  ) throws {
+    let poll = try #require(bench.poll)
+    bench.now = bench.now + .seconds(1)
+    var response = coordinator.answer(poll.request, copies: [coordinator], refusal: nil)
+    response.logFull = isFull
+    bench.answer(poll, response)
+  }
+
+  @Test func fullCoordinatorIsLeftForTheNext() throws {
+    var (bench, a) = submitted(["a", "b"])
+    var b = a
+    b.finish(CallCounter(1), session: Example.session)
+    #expect(bench.poll?.address == "a")
+    try answer(&bench, as: a, isFull: true)
+    bench.settle(&b)
+    #expect(bench.poll?.address == "b")
+    try answer(&bench, as: b, isFull: false)
+    #expect(bench.results.map(\.call.counter) == [CallCounter(1)])
+    // It answers, so nobody suspects it.
+    #expect(!bench.said.contains(.suspect("a")))
+    // With space again it is as good as the other.
+    bench.fail(try #require(bench.poll))
+    bench.settle(&a)
+    #expect(bench.poll?.address == "a")
+    #expect(bench.violations.isEmpty)
+  }
+
+  @Test func whatAFullOneBringsIsTakenFirst() throws {
+    var (bench, a) = submitted(["a", "b"])
+    a.finish(CallCounter(1), session: Example.session)
+    try answer(&bench, as: a, isFull: true)
+    #expect(bench.results.count == 1)
+    #expect(bench.poll?.address == "a")
+    try answer(&bench, as: a, isFull: true)
+    #expect(bench.sync?.address == "b")
+  }
+
+  @Test func fullCoordinatorIsKeptIfItIsTheOnlyOne() throws {
+    var (bench, a) = submitted(["a"])
+    for _ in 0..<3 {
+      try answer(&bench, as: a, isFull: true)
+      #expect(bench.poll?.address == "a")
+    }
+    a.finish(CallCounter(2), session: Example.session)
+    try answer(&bench, as: a, isFull: true)
+    #expect(bench.results.count == 1)
+  }
+
+  /// The other one doesn't answer: the full one is better, and the other is tried again.
+  @Test func fullCoordinatorIsBetterThanASilentOne() throws {
+    var (bench, a) = submitted(["a", "b"])
+    try answer(&bench, as: a, isFull: true)
+    var visits = 0
+    for _ in 0..<60 {
+      if let sync = bench.sync, sync.address == "b" {
+        visits += 1
+        bench.fail(sync)
+      }
+      bench.settle(&a)
+      #expect(bench.poll?.address == "a")
+      try answer(&bench, as: a, isFull: true)
+    }
+    #expect((5...7).contains(visits))
+  }
+
+  /// Of several full ones none is stuck to, and none is left at once.
+  @Test func fullCoordinatorsTakeTurns() throws {
+    var (bench, a) = submitted(["a", "b", "c"])
+    var asked: [String] = []
+    for _ in 0..<60 {
+      asked.append(try #require(bench.poll?.address))
+      try answer(&bench, as: a, isFull: true)
+      bench.settle(&a)
+    }
+    #expect(Set(asked) == ["a", "b", "c"])
+    let turns = zip(asked, asked.dropFirst()).filter { $0 != $1 }.count
+    #expect((4...20).contains(turns), "\(asked)")
+  }
+
+  /// Nothing is polled for, but something is still to be said.
+  @Test func answerToASyncTurnsAsWell() throws {
+    var bench = ClientBench(isNew: true)
+    bench.start(["a", "b"])
+    bench.handle(.pauseResults(true))
+    bench.submit("call 1")
+    var coordinator = ModelCoordinator()
+    let sync = try #require(bench.sync)
+    let refusal = coordinator.take(sync.request)
+    var response = coordinator.answer(sync.request, copies: [coordinator], refusal: refusal)
+    response.logFull = true
+    bench.answer(sync, response)
+    // What it took is told all the same.
+    let accepted = bench.said.contains {
+      if case .progress(let progress) = $0 {
+        progress.acceptedThrough == CallCounter(1)
+      } else {
+        false
+      }
+    }
+    #expect(accepted)
+    #expect(bench.sync?.address == "b")
+  }
+}
