@@ -73,7 +73,7 @@ struct ArchiveNews: Sendable {
   ) -> ArchiveState {
     if state == .held { held.insert(id) } else { held.remove(id) }
     if state == .durable, let unmet { wait(id, for: unmet) }
-    guard state == .missing else {
+    guard state <= .missing else {
       missingSince[id] = nil
       return state
     }
@@ -81,7 +81,12 @@ struct ArchiveNews: Sendable {
     if missingSince.updateValue(since, forKey: id) == nil {
       misses.append(Miss(since: since, id: id))
     }
-    return now - since >= lostAfter ? .lost : .missing
+    return now - since >= lostAfter ? .lost : state
+  }
+
+  /// There may be news of this one.
+  mutating func look(at id: ArchiveID) {
+    if watched[id] != nil { due.insert(id) }
   }
 
   private mutating func wait(_ id: ArchiveID, for unmet: Position) {

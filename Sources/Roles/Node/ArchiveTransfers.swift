@@ -37,6 +37,8 @@ enum TransferStep: Sendable {
   case sendChunk(TransferQuestion, to: String)
   case keepManifest(ArchiveManifest)
   case keepChunk(ArchiveID, UInt64, [UInt8])
+  /// Each address of a transfer that goes on for ever has failed since the last progress.
+  case askedInVain(TransferKey)
   /// The transfer has ended: an upload is durable there, a download is complete here.
   case done(TransferKey, TransferEnd)
 }
@@ -82,6 +84,10 @@ struct ArchiveTransfers: Sendable {
   var nextRetry: Instant? { transfers.values.compactMap(\.retryAt).min() }
 
   func isMoving(_ key: TransferKey) -> Bool { transfers[key] != nil }
+
+  func isInVain(_ key: TransferKey) -> Bool {
+    transfers[key].map { $0.failures >= $0.addresses.count } ?? false
+  }
 
   /// Starts an upload of what this node holds, or redirects one to another coordinator.
   mutating func upload(
@@ -208,7 +214,7 @@ struct ArchiveTransfers: Sendable {
     }
     transfer.retryAt = now + Self.retryDelay
     transfers[question.key] = transfer
-    return []
+    return transfer.failures == transfer.addresses.count ? [.askedInVain(question.key)] : []
   }
 
   mutating func tick(at now: Instant) -> [TransferStep] {

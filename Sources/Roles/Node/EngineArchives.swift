@@ -102,6 +102,9 @@ extension NodeEngine {
       }
     case .keepManifest(let manifest): keep(manifest)
     case .keepChunk(let archive, let index, let bytes): keep(bytes, index, archive)
+    case .askedInVain(let key):
+      archiveNews.look(at: key.archive)
+      archivesAdvanced()
     case .done(let key, let ending): ended(key, ending)
     }
   }
@@ -203,7 +206,11 @@ extension NodeEngine {
   }
 
   private func state(of id: ArchiveID) -> (state: ArchiveState, unmet: Position?) {
-    guard archives.isComplete(id) else { return (.missing, nil) }
+    guard archives.isComplete(id) else {
+      let key = TransferKey(owner: .coordinator, archive: id, uploads: false)
+      let isAbsent = otherCoordinators.isEmpty || transfers.isInVain(key)
+      return (isAbsent ? .absent : .missing, nil)
+    }
     guard archives.isDurable(id) else { return (.held, nil) }
     let replicates = replicator?.settings.replicatesArchives ?? false
     guard replicates, lastRing.listed > 1 else { return (.safe, nil) }

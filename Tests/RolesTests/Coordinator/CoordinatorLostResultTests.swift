@@ -173,4 +173,63 @@ import Testing
     h.archive(archive, .lost)
     #expect(h.state(1) == .pending)
   }
+
+  // MARK: Nobody in sight has it
+
+  /// The server died between its word and its archive: another run doesn't wait for `lostAfter`.
+  @Test func whatOnlyASuspectedServerHasRunsAgain() throws {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    finishWithFiles(&h, CallSample.archive(1))
+    h.archive(CallSample.archive(1), .absent)
+    #expect(h.state(1) == .finished)
+    h.pass(h.coordinator.settings.suspicionTimeout * 2)
+    #expect(h.state(1) == .pending)
+    #expect(h.notes.contains { $0.contains("is lost with archive") })
+    var other = FakeServer(2)
+    #expect(h.pull(other.next(), wants: 1).count == 1)
+  }
+
+  @Test func whatALivingServerHasIsWaitedFor() {
+    var h = CoordinatorHarness()
+    h.submit(1...1)
+    finishWithFiles(&h, CallSample.archive(1))
+    h.archive(CallSample.archive(1), .absent)
+    var server = FakeServer(1)
+    for _ in 0..<20 {
+      h.pass(h.coordinator.settings.suspicionTimeout / 2)
+      h.pull(server.next(), wants: 0)
+    }
+    #expect(h.state(1) == .finished)
+    // Something of it came, and then the server went: nobody is known to lack it.
+    h.archive(CallSample.archive(1), .missing)
+    h.pass(h.coordinator.settings.suspicionTimeout * 5)
+    #expect(h.state(1) == .finished)
+  }
+
+  /// Its coordinator hears the server, we don't: as long as that one is trusted it will bring it.
+  @Test func anotherCoordinatorsResultIsWaitedForAsLongAsThatIsTrusted() {
+    var settings = CoordinatorSettings()
+    settings.reportGrace = .seconds(20)
+    func ring(suspected: Bool) -> RingView {
+      RingView(
+        position: 0, size: 2, listed: 2,
+        peers: [
+          RingView.Peer(node: CoordinatorHarness.peer, start: Nonce(0x77), suspected: suspected)
+        ])
+    }
+    var h = CoordinatorHarness(settings, ring: ring(suspected: false))
+    h.submit(1...1)
+    let assigned = CallSample.assigned(CallSample.foreignTask(1), 1, to: FakeServer(1).id)
+    h.append(
+      [CallSample.finished(assigned, "ok", files: CallSample.archive(1))], to: h.foreign)
+    h.archive(CallSample.archive(1), .absent)
+    h.pass(.seconds(100))
+    #expect(h.state(1) == .finished)
+    h.send(.ring(ring(suspected: true)))
+    h.pass(.seconds(10))
+    #expect(h.state(1) == .finished)
+    h.pass(.seconds(20))
+    #expect(h.state(1) == .pending)
+  }
 }

@@ -19,6 +19,8 @@ enum Alarm: Hashable, Comparable, Sendable {
   case call(CallKey)
   /// A collected result that is asked for was found nowhere.
   case missed(CallKey)
+  /// None of those asked has the archive of a result.
+  case absent(ArchiveID)
   /// Another coordinator's tasks are up for anybody.
   case owner(TaskOwner)
 }

@@ -27,6 +27,11 @@ extension Coordinator {
       }
     }
     if state == .lost { giveUp(id) }
+    if state == .absent {
+      agenda.set(.absent(id), at: now + settings.suspicionTimeout)
+    } else {
+      agenda.cancel(.absent(id))
+    }
     if was >= .held && state < .held && archiveUsers[id] != nil {
       directives.append(.needArchive(id))
     }
@@ -81,6 +86,7 @@ extension Coordinator {
     } else if archives[id] == .lost {
       // Who told of this call may have it: it is sought anew, and told lost anew.
       archives[id] = .missing
+      agenda.cancel(.absent(id))
       directives += [.archiveNotNeeded(id), .needArchive(id)]
     }
     archiveUsers[id, default: SortedSet()].insert(key)
@@ -91,6 +97,7 @@ extension Coordinator {
     guard archiveUsers[id]?.isEmpty == true else { return }
     archiveUsers[id] = nil
     archives[id] = nil
+    agenda.cancel(.absent(id))
     directives.append(.archiveNotNeeded(id))
   }
 }

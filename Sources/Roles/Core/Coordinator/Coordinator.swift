@@ -187,6 +187,7 @@ public struct Coordinator: Sendable {
       case .server(let server): checkSilence(of: server)
       case .call(let key): reconsider(key)
       case .missed(let key): giveUpMissed(key)
+      case .absent(let id): giveUpAbsent(id)
       case .owner(let owner): reconsiderTasks(of: owner)
       }
     }

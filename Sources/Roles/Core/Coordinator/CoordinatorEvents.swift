@@ -68,14 +68,16 @@ public struct RingView: Hashable, Sendable {
 public enum ArchiveState: UInt8, Hashable, Sendable, Comparable {
   /// None of those asked for `lostAfter` had it.
   case lost = 0
+  /// Not here, and each of those asked has failed to give any of it since something of it came.
+  case absent = 1
   /// Not here (any more).
-  case missing = 1
+  case missing = 2
   /// Complete here, not yet durable.
-  case held = 2
+  case held = 3
   /// Complete and durable here.
-  case durable = 3
+  case durable = 4
   /// Durable here and at another coordinator.
-  case safe = 4
+  case safe = 5
   public static func < (a: ArchiveState, b: ArchiveState) -> Bool { a.rawValue < b.rawValue }
 }
 

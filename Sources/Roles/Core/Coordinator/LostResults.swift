@@ -7,7 +7,26 @@ import ReplicationCore
 
 extension Coordinator {
   /// None of those asked for `lostAfter` had the archive: the finished tasks that name it are lost.
-  mutating func giveUp(_ id: ArchiveID) {
+  mutating func giveUp(_ id: ArchiveID) { giveUp(tasksFinished(with: id), with: id) }
+
+  /// Nobody who answers has the archive. Of a result that nobody in sight can bring, another run
+  /// is the quickest copy: it is given up like a task that runs on a suspected server.
+  mutating func giveUpAbsent(_ id: ArchiveID) {
+    guard archives[id] == .absent else { return }
+    agenda.set(.absent(id), at: now + settings.suspicionTimeout)
+    guard isServing, !isLogFull else { return }
+    giveUp(tasksFinished(with: id).filter { !isInGoodHands($0.task) }, with: id)
+  }
+
+  private mutating func giveUp(_ losses: [Lost], with id: ArchiveID) {
+    for loss in losses {
+      note("the result of call \(loss.call) by task \(loss.task) is lost with archive \(id)")
+      append(.lost(loss))
+    }
+  }
+
+  private func tasksFinished(with id: ArchiveID) -> [Lost] {
+    var losses: [Lost] = []
     for key in archiveUsers[id]?.elements ?? [] {
       guard calls[key]?.ends.contains(id) == true,
         let version = ledger.version(of: key.call, digest: key.digest)
@@ -16,10 +35,10 @@ extension Coordinator {
         guard case .finished(let finished)? = try? Fact.decode(entry.record),
           finished.result.archives.contains(id)
         else { continue }
-        note("the result of call \(key.call) by task \(entry.name) is lost with archive \(id)")
-        append(.lost(Lost(task: entry.name, call: key.call, digest: key.digest)))
+        losses.append(Lost(task: entry.name, call: key.call, digest: key.digest))
       }
     }
+    return losses
   }
 
   /// The call runs again although its former result is here, archives and all: say it again.

@@ -86,7 +86,11 @@ extension Coordinator {
     }
     let missing = (calls[key]?.outputs ?? []).filter { !isHeld($0) }
     guard missing.isEmpty else {
+      let isAbsent = archives[missing[0]] == .absent
       return text + "; its output is not here yet: archive \(missing[0])."
+        + (isAbsent
+          ? " No coordinator that answers has it; if its server is suspected too, the call runs "
+            + "again." : "")
     }
     return text + "; its client has not collected the result."
   }
