@@ -20,6 +20,8 @@ public final class Log: Sendable {
   /// Serialises examinations and deletions.
   let cleaning = Mutex(())
   let syncing = Mutex(())
+  /// One next segment at a time; before `files`.
+  let preparing = Mutex(())
   let files: Mutex<LogFiles>
   let state: Mutex<LogState>
 
@@ -47,6 +49,8 @@ public final class Log: Sendable {
     }
     files.open = [:]
     files.writing = nil
+    if let ready = files.ready { fs.close(ready.file.handle) }
+    files.ready = nil
     files.notes?.close(on: fs)
     files.notes = nil
     let pending = state.withLock { state in

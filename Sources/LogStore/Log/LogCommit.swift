@@ -129,6 +129,7 @@ extension Log {
     try syncing.withLock { _ throws(LogError) in
       try files.withLock { files throws(LogError) in
         if let writing = files.writing { try finish(writing, &files) }
+        discardReady(&files)
         closeAll(&files)
         state.withLock { $0.isClosed = true }
       }

@@ -25,6 +25,8 @@ struct LogFiles: ~Copyable, Sendable {
   var window = FlatBuffer()
   /// The own segment whose file exists and is written to.
   var writing: SegmentName?
+  /// The file of the segment to follow.
+  var ready: ReadySegment?
   /// Entries were made whose directory was not synced yet.
   var directoryDirty = false
   var reserve = Reserve.released

@@ -6,29 +6,68 @@ extension Log {
   public typealias Visit = (Position, RecordKind, UnsafeRawBufferPointer) -> Void
 
   /// Whole verified frames of `name` from `offset` on, at most `maxBytes` of them but at least one
-  /// if any follows. From zero the segment's header comes first. Empty at the end.
+  /// if any follows. From zero the segment's header comes first. Empty at the end. The bytes go
+  /// from the file to the result and nowhere else.
   public func read(
     _ name: SegmentName, from offset: Offset, maxBytes: Int
   ) throws(LogError) -> [UInt8] {
     guard let end = end(of: name) else { throw .unknownSegment(name) }
     guard offset <= end.end else { throw .beyondEnd(name, asked: offset, end: end.end) }
     guard offset < end.end else { return [] }
-    return try withWindow(name, limit: end.end.value) { window throws(LogError) in
-      var at = offset.value
+    let rest = Int(clamping: end.end.value - offset.value)
+    return try withHandle(name) { handle throws(LogError) in
+      var bytes = try load(min(max(maxBytes, Format.frameHeaderSize), rest), handle, offset)
+      var (size, wanted) = try measure(bytes, of: name, from: offset, end.end)
+      if size == 0 {
+        // The first frame alone is longer.
+        bytes = try load(min(wanted, rest), handle, offset)
+        (size, wanted) = try measure(bytes, of: name, from: offset, end.end)
+        guard size > 0 else { throw try fault(.truncated, at: offset, of: name, end.end) }
+      }
+      bytes.removeLast(bytes.count - size)
+      return bytes
+    }
+  }
+
+  private func load(
+    _ count: Int, _ handle: FileHandle, _ offset: Offset
+  ) throws(LogError) -> [UInt8] {
+    var failure: FileError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { space, filled in
+      do throws(FileError) {
+        let raw = UnsafeMutableRawBufferPointer(space)
+        filled = try fs.read(
+          handle, into: UnsafeMutableRawBufferPointer(rebasing: raw[0..<count]), at: offset.value)
+      } catch { failure = error }
+    }
+    if let failure { throw .io(failure) }
+    return bytes
+  }
+
+  /// How many of `bytes`, which stand at `offset`, are whole verified frames; if none, how many
+  /// bytes the first one takes.
+  private func measure(
+    _ bytes: [UInt8], of name: SegmentName, from offset: Offset, _ end: Offset
+  ) throws(LogError) -> (size: Int, wanted: Int) {
+    try bytes.withUnsafeBufferPointer { buffer throws(LogError) in
+      let bytes = UnsafeRawBufferPointer(buffer)
       var size = 0
-      if at == 0 {
-        size = Format.segmentHeaderSize
-        at = UInt64(size)
-        try verifyHeader(name, &window)
+      do throws(DecodeFault) {
+        if offset == .zero {
+          guard try SegmentHeader(decoding: bytes).name == name else { throw .wrongName }
+          size = Format.segmentHeaderSize
+        }
+        while bytes.count - size >= Format.frameHeaderSize {
+          let rest = bytes.part(size..<bytes.count)
+          let header = try FrameHeader(decoding: rest)
+          guard header.totalSize <= rest.count else { return (size, header.totalSize) }
+          try header.verify(rest, at: offset.value + UInt64(size), of: name.nonce)
+          size += header.totalSize
+        }
+        return (size, Format.frameHeaderSize)
+      } catch {
+        throw try fault(error, at: offset + size, of: name, end)
       }
-      while at < end.end.value {
-        if size == 0 { try checkBoundary(name, at, &window) }
-        guard case .frame(let header, _) = try frame(at: at, of: name, &window) else { break }
-        if size > 0 && size + header.totalSize > maxBytes { break }
-        size += header.totalSize
-        at = header.end
-      }
-      return [UInt8](try window.load(offset.value, size))
     }
   }
 
@@ -80,17 +119,19 @@ extension Log {
     return found
   }
 
-  /// Tells an offset that is no frame's start (what a peer may ask for) from damage.
-  private func checkBoundary(
-    _ name: SegmentName, _ offset: UInt64, _ window: inout FileWindow
-  ) throws(LogError) {
-    guard case .fault = try window.frame(at: offset, of: name.nonce) else { return }
-    var at = UInt64(Format.segmentHeaderSize)
-    while at < offset, case .frame(let header, _) = try window.frame(at: at, of: name.nonce) {
-      at = header.end
-    }
-    if at > offset || offset < UInt64(Format.segmentHeaderSize) {
-      throw .notAFrameBoundary(name, Offset(offset))
+  /// Tells damage from an offset that is no frame's start (what a peer may ask for).
+  private func fault(
+    _ fault: DecodeFault, at offset: Offset, of name: SegmentName, _ end: Offset
+  ) throws(LogError) -> LogError {
+    try withWindow(name, limit: end.value) { window throws(LogError) in
+      var at = UInt64(Format.segmentHeaderSize)
+      while at < offset.value, case .frame(let header, _) = try window.frame(at: at, of: name.nonce)
+      {
+        at = header.end
+      }
+      let isBoundary = at <= offset.value && offset.value >= UInt64(Format.segmentHeaderSize)
+      return isBoundary || offset == .zero
+        ? .damaged(path: path(of: name), at: offset, fault) : .notAFrameBoundary(name, offset)
     }
   }
 
@@ -99,14 +140,22 @@ extension Log {
   func withWindow<R>(
     _ name: SegmentName, limit: UInt64, _ body: (inout FileWindow) throws(LogError) -> R
   ) throws(LogError) -> R {
+    try withHandle(name) { handle throws(LogError) in
+      var window = FileWindow(handle, limit: limit, on: fs)
+      return try body(&window)
+    }
+  }
+
+  private func withHandle<R>(
+    _ name: SegmentName, _ body: (FileHandle) throws(LogError) -> R
+  ) throws(LogError) -> R {
     let handle: FileHandle
     do throws(FileError) { handle = try fs.open(path(of: name), .read) } catch {
       if error.isMissing, end(of: name) == nil { throw .unknownSegment(name) }
       throw .io(error)
     }
     defer { fs.close(handle) }
-    var window = FileWindow(handle, limit: limit, on: fs)
-    return try body(&window)
+    return try body(handle)
   }
 
   @discardableResult

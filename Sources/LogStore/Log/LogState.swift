@@ -29,6 +29,10 @@ struct LogState: ~Copyable, Sendable {
   var nextOrdinal = Ordinal.zero
   /// The lowest serial that this process opened: own segments from there on are ours alone.
   var firstSerial: Serial
+  /// The segment to follow, if its file was made ready.
+  var nextReady: SegmentHeader?
+  /// The segment whose successor could not be made ready.
+  var nextRefused: Nonce?
   /// Upper bound of the current segment's length, were all that waits framed uncompressed.
   var estimate = UInt64(Format.segmentHeaderSize)
   /// Set by `seal`: the next append starts a new segment.
@@ -123,11 +127,18 @@ struct LogState: ~Copyable, Sendable {
     max(highest, retirements.highestSerial(of: current.node, current.log) ?? Serial(0)).next
   }
 
+  mutating func drawNonce(_ draw: (@Sendable () -> UInt64)?) -> Nonce {
+    Nonce(draw.map { $0() } ?? nonces.next())
+  }
+
   mutating func roll(draw: (@Sendable () -> UInt64)?) {
-    let nonce = Nonce(draw.map { $0() } ?? nonces.next())
+    let next =
+      takeNext()
+      ?? SegmentName(
+        node: current.node, log: current.log, serial: serialAfter(current.serial),
+        nonce: drawNonce(draw))
     if nextOrdinal > .zero { previous = current.nonce }
-    current = SegmentName(
-      node: current.node, log: current.log, serial: serialAfter(current.serial), nonce: nonce)
+    current = next
     nextOrdinal = .zero
     estimate = UInt64(Format.segmentHeaderSize)
     rollRequested = false

@@ -93,7 +93,7 @@ extension Log {
 
   /// Space for coming frames, in steps: 1 MiB, doubling to 16 MiB. Without it (a full disk, a file
   /// system that can't) writing goes on as far as it can.
-  private func allocate(_ file: inout OpenFile, to end: UInt64) {
+  func allocate(_ file: inout OpenFile, to end: UInt64) {
     guard end > file.allocated else { return }
     let step = min(max(file.allocated, 1 << 20), 16 << 20)
     let length = min(max(end, file.allocated + step), max(end, options.segmentLimit))
@@ -115,31 +115,14 @@ extension Log {
     }
   }
 
-  /// Makes the file of a new segment. Header and directory entry are durable before this returns,
-  /// so nothing of a segment is ever shipped or acknowledged whose name a power cut could take.
   private func create(_ frame: PendingFrame, _ files: inout LogFiles) throws(LogError) {
     let name = frame.segment
-    let path = path(of: name)
     let header = SegmentHeader(name: name, previous: frame.previous)
-    var file = OpenFile(handle: try createFile(path))
-    do throws(LogError) {
-      try header.encoded().withUnsafeBufferPointer { bytes throws(LogError) in
-        try put(UnsafeRawBufferPointer(bytes), at: 0, in: file)
-      }
-      allocate(&file, to: UInt64(Format.segmentHeaderSize))
-    } catch {
-      fs.close(file.handle)
-      try? fs.remove(path)
-      throw error
+    if let file = takeReady(header, &files) {
+      files.keep(name, file)
+    } else {
+      files.keep(name, try createSegment(header))
     }
-    do throws(FileError) {
-      try fs.synchronize(file.handle)
-      if !hasBug(.directoryNotSynced) { try fs.synchronizeDirectory(directory) }
-    } catch {
-      fs.close(file.handle)
-      throw poison(error)
-    }
-    files.keep(name, file)
     files.writing = name
     let end = Offset(UInt64(Format.segmentHeaderSize))
     let ends = SegmentEnd(
@@ -147,20 +130,6 @@ extension Log {
       durableRecords: .zero)
     state.withLock { $0.update(Copy(end: ends, isOurs: true)) }
     files.trim(fs)
-  }
-
-  private func createFile(_ path: String) throws(LogError) -> FileHandle {
-    do throws(FileError) {
-      do throws(FileError) { return try fs.open(path, .create) } catch {
-        // An attempt of this process that found no space; nothing of it was told to anyone.
-        guard error.isExisting else { throw error }
-        try fs.remove(path)
-        return try fs.open(path, .create)
-      }
-    } catch {
-      if error.isFull { throw .full(.disk(error)) }
-      throw .io(error)
-    }
   }
 
   /// Seals a segment's file: a last testimony, cut to its length, all of it durable.

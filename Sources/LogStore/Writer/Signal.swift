@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -6,19 +8,15 @@
 
 // A flag that one thread raises and another waits for, with a deadline on the monotonic clock. It
 // is what Synchronization's Mutex lacks: a condition variable. Raised twice before it is seen, it
-// is seen once.
-package final class Signal: @unchecked Sendable {  // proof: `raised` is used under mutex only
+// is seen once, and costs the second raiser one atomic exchange.
+package final class Signal: @unchecked Sendable {  // proof: the pointers never change
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var raised = false
+  private let raised = Atomic<Bool>(false)
 
   package init() {
     pthread_mutex_init(mutex, nil)
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(condition, &attributes)
-    pthread_condattr_destroy(&attributes)
+    initializeMonotonic(condition)
   }
 
   deinit {
@@ -28,9 +26,11 @@ package final class Signal: @unchecked Sendable {  // proof: `raised` is used un
     mutex.deallocate()
   }
 
+  /// Whoever waits or comes to wait next sees it, and with it all that the raiser did before.
   package func raise() {
+    // Who set it signals it: the waiter either sees the flag or is woken.
+    if raised.exchange(true, ordering: .acquiringAndReleasing) { return }
     pthread_mutex_lock(mutex)
-    raised = true
     pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
   }
@@ -40,18 +40,12 @@ package final class Signal: @unchecked Sendable {  // proof: `raised` is used un
   package func wait(until nanoseconds: UInt64?) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    while !raised {
-      guard let nanoseconds else {
-        pthread_cond_wait(condition, mutex)
-        continue
+    while !raised.exchange(false, ordering: .acquiringAndReleasing) {
+      guard waitForSignal(condition, mutex, until: nanoseconds) else {
+        return raised.exchange(false, ordering: .acquiringAndReleasing)
       }
-      var deadline = timespec(
-        tv_sec: Int(clamping: nanoseconds / 1_000_000_000),
-        tv_nsec: Int(nanoseconds % 1_000_000_000))
-      if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
     }
-    defer { raised = false }
-    return raised
+    return true
   }
 
   package static func now() -> UInt64 {
@@ -59,4 +53,25 @@ package final class Signal: @unchecked Sendable {  // proof: `raised` is used un
     clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
+}
+
+/// A condition variable whose deadlines are on the monotonic clock.
+func initializeMonotonic(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
+  var attributes = pthread_condattr_t()
+  pthread_condattr_init(&attributes)
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+  pthread_cond_init(condition, &attributes)
+  pthread_condattr_destroy(&attributes)
+}
+
+/// False if the deadline has passed; wakes without reason are possible.
+func waitForSignal(
+  _ condition: UnsafeMutablePointer<pthread_cond_t>,
+  _ mutex: UnsafeMutablePointer<pthread_mutex_t>, until nanoseconds: UInt64?
+) -> Bool {
+  guard let nanoseconds else { return pthread_cond_wait(condition, mutex) == 0 }
+  var deadline = timespec(
+    tv_sec: Int(clamping: nanoseconds / 1_000_000_000),
+    tv_nsec: Int(nanoseconds % 1_000_000_000))
+  return pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT
 }

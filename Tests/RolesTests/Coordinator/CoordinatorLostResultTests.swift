@@ -198,7 +198,7 @@ import Testing
     var server = FakeServer(1)
     for _ in 0..<20 {
       h.pass(h.coordinator.settings.suspicionTimeout / 2)
-      h.pull(server.next(), wants: 0)
+      _ = h.pull(server.next(), wants: 0)
     }
     #expect(h.state(1) == .finished)
     // Something of it came, and then the server went: nobody is known to lack it.
