@@ -117,6 +117,27 @@ import Testing
     #expect(last.status == 0 && Set(last.lines) == expected(2), "\(last.errors)")
   }
 
+  /// The server dies between its word and its archive: only its disk has the result. Another run
+  /// begins after the suspicion time.
+  @Test func aServerThatDiesBeforeItsFilesCameIsNotWaitedFor() throws {
+    let grid = try TestGrid(coordinators: 1, servers: 1)
+    let client = try grid.start([
+      "map", "--session", "files", "--out", "big", "seq 1 {} > big; wc -c < big", ":::",
+      "9000000",
+    ])
+    try eventually(within: 60, "it is finished without its file; \(client.complaints)") {
+      let said = try grid.run(["why", "files/1"], within: 20).output
+      return said.contains("its output is not here yet") || !client.isRunning
+    }
+    grid.killServer(0)
+    try FileManager.default.removeItem(atPath: grid.folder.path + "/s0")
+    try grid.startServer(0)
+    let last = try client.end(within: 60)
+    #expect(last.status == 0 && last.lines == ["70888896"], "\(last.errors)")
+    let size = try FileManager.default.attributesOfItem(atPath: grid.folder.path + "/big")[.size]
+    #expect(size as? Int == 70_888_896)
+  }
+
   @Test func anOffLineServersResultsCount() throws {
     let grid = try TestGrid(coordinators: 2, servers: 1)
     let words = ["map", "--session", "offline", job(grid, seconds: "3")]
