@@ -63,6 +63,21 @@ private struct Fixture {
 }
 
 @Suite struct LedgerEvidenceTests {
+  /// What a damaged part of a segment leaves to memory alone.
+  @Test func givesTheRecordsThatStandNowhereElse() {
+    var f = Fixture()
+    let facts = [f.submitted(1), f.submitted(2), .finished(f.finished(2)), f.submitted(3)]
+    f.fold(facts, segment: 1, sequence: 1)
+    f.fold([facts[3]], segment: 2, sequence: 2)
+    let wanted = f.ledger.records(onlyIn: f.world.segment(1), from: .zero + 1)
+    #expect(Set(wanted) == Set([facts[1], facts[2]].map { Record($0) }))
+    #expect(f.ledger.records(onlyIn: f.world.segment(2), from: .zero).isEmpty)
+    // Released calls are worth no record, but their release is.
+    f.fold([f.released(1...3)], segment: 1, sequence: 3)
+    #expect(
+      f.ledger.records(onlyIn: f.world.segment(1), from: .zero) == [Record(f.released(1...3))])
+  }
+
   @Test func remembersEverySegmentAndTheLeastSequence() throws {
     var fixture = Fixture()
     let record = Record(fixture.submitted(1))

@@ -206,6 +206,27 @@ public final class ArchiveStore: Sendable {
     }
   }
 
+  /// `Log.setAsideDamage`, and what is held is known anew.
+  public func setAsideDamage(
+    in segment: SegmentName
+  ) throws(LogError) -> RecoveryReport.Finding? {
+    var noted: [(RecordKind, [UInt8], Position)] = []
+    let finding = try log.setAsideDamage(in: segment) { position, kind, payload in
+      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
+      noted.append((kind, [UInt8](kept), position))
+    }
+    guard finding != nil else { return nil }
+    let sequence = log.sequence
+    state.withLock { index in
+      index.forget(segment)
+      for (kind, payload, position) in noted {
+        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
+      }
+    }
+    if log.end(of: segment) != nil { try restore(segment) }
+    return finding
+  }
+
   /// A withdrawn segment is still there after all.
   public func restore(_ segment: SegmentName) throws(LogError) {
     var noted: [(RecordKind, [UInt8], Position)] = []

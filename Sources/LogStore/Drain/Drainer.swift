@@ -161,6 +161,15 @@ public struct Drainer: Sendable {
     }
   }
 
+  /// A copy was cut short: nothing that was found so far is to be gone by. Scrubbing goes on.
+  public mutating func copyBecameShorter(_ log: Log) {
+    if case .surveying(var pass) = phase { pass.abandon(log) }
+    phase = .idle
+    survey = nil
+    kept = []
+    unworthy = [:]
+  }
+
   /// Who was away waits the whole grace again, and drains nothing meanwhile.
   private mutating func rest() {
     waiting = [:]

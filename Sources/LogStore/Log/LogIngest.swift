@@ -42,7 +42,10 @@ extension Log {
       guard name.log == kind else { throw .log(.unknownSegment(name)) }
       if let record = state.retirements.isRetired(name) { throw .retired(record) }
       let copy = state[name]
-      if name.node == node, copy == nil, name.serial >= state.firstSerial { throw .ownAhead }
+      let isLost = state.missing[name] != nil
+      if name.node == node, copy == nil, !isLost, name.serial >= state.firstSerial {
+        throw .ownAhead
+      }
       if let fullness = state.fullness { throw .log(.full(fullness)) }
       if let capacity = options.capacity,
         state.used + state.pending + UInt64(count) + options.reserve > capacity

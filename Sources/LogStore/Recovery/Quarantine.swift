@@ -8,11 +8,13 @@ extension Log {
   ) throws(LogError) -> (frames: Int, records: Int, kept: String) {
     let records = try salvage(item.scan, visit)
     try commit()
-    let kept = try setAside(item)
+    try copyPrefix(of: item.scan)
+    let kept = try files.withLock { files throws(LogError) in try setAside(item, &files) }
     return (item.scan.behind.count, records, kept)
   }
 
-  private func salvage(_ scan: SegmentScan, _ visit: Visit) throws(LogError) -> Int {
+  /// Appends the records of the intact frames behind the damage. Returns how many.
+  func salvage(_ scan: SegmentScan, _ visit: Visit) throws(LogError) -> Int {
     var records = 0
     try withWindow(scan.name, limit: scan.size) { window throws(LogError) in
       var decoder = PayloadDecoder()
@@ -55,32 +57,29 @@ extension Log {
     return parts
   }
 
-  private func setAside(_ item: Salvage) throws(LogError) -> String {
+  /// Moves the damaged file away and the copy of its prefix, if there is one, into its place.
+  func setAside(_ item: Salvage, _ files: inout LogFiles) throws(LogError) -> String {
     let scan = item.scan
     let stem = directory + "/" + SegmentFileName.stem(scan.name)
-    let fresh = stem + SegmentFileName.freshSuffix
     let kept = try LogError.io { () throws(FileError) in try freeName(stem) }
     let notes =
       [Note.damaged(scan.name, until: item.until)]
       + (scan.header == nil ? [] : [.durable(scan.name, end: Offset(scan.end))])
     do throws(FileError) {
-      if scan.header != nil {
-        try copyPrefix(of: scan, to: fresh)
-        // Should only the first rename survive, the next start finds the copy and ends the second.
-        try fs.synchronizeDirectory(directory)
-      }
-      try files.withLock { files throws(FileError) in
-        try files.notes?.append(notes, on: fs)
-        try files.notes?.synchronize(on: fs)
-      }
+      try files.notes?.append(notes, on: fs)
+      try files.notes?.synchronize(on: fs)
       try fs.rename(scan.path, to: kept)
-      if scan.header != nil { try fs.rename(fresh, to: scan.path) }
+      if scan.header != nil { try fs.rename(freshPath(scan.name), to: scan.path) }
       try fs.synchronizeDirectory(directory)
     } catch {
       if error.isFull { throw .full(.disk(error)) }
       throw .io(error)
     }
     return kept
+  }
+
+  func freshPath(_ name: SegmentName) -> String {
+    directory + "/" + SegmentFileName.stem(name) + SegmentFileName.freshSuffix
   }
 
   private func freeName(_ stem: String) throws(FileError) -> String {
@@ -94,21 +93,36 @@ extension Log {
     return path
   }
 
-  private func copyPrefix(of scan: SegmentScan, to path: String) throws(FileError) {
-    let source = try fs.open(scan.path, .read)
+  /// The valid prefix as a durable file beside. Should only the first rename survive, the next
+  /// start finds the copy and ends the second.
+  func copyPrefix(of scan: SegmentScan) throws(LogError) {
+    guard scan.header != nil else { return }
+    do throws(FileError) { try copy(scan.path, to: freshPath(scan.name), count: scan.end) } catch {
+      if error.isFull { throw .full(.disk(error)) }
+      throw .io(error)
+    }
+  }
+
+  private func copy(_ path: String, to copy: String, count: UInt64) throws(FileError) {
+    let source = try fs.open(path, .read)
     defer { fs.close(source) }
-    let target = try fs.open(path, .create)
+    // An attempt that found no space may have left one.
+    do throws(FileError) { try fs.remove(copy) } catch {
+      guard error.isMissing else { throw error }
+    }
+    let target = try fs.open(copy, .create)
     defer { fs.close(target) }
     var buffer = FlatBuffer(capacity: 1 << 20)
     var at: UInt64 = 0
-    while at < scan.end {
-      let part = Int(min(UInt64(buffer.capacity), scan.end - at))
+    while at < count {
+      let part = Int(min(UInt64(buffer.capacity), count - at))
       let space = UnsafeMutableRawBufferPointer(rebasing: buffer.space[0..<part])
       buffer.setCount(try fs.read(source, into: space, at: at))
-      guard buffer.count > 0 else { throw FileError(.read, scan.path, 5) }
+      guard buffer.count > 0 else { throw FileError(.read, path, 5) }
       try fs.write(target, buffer.bytes, at: at)
       at += UInt64(buffer.count)
     }
     try fs.synchronize(target)
+    try fs.synchronizeDirectory(directory)
   }
 }

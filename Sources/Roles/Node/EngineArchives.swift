@@ -62,14 +62,6 @@ extension NodeEngine {
     reply(.archiveGetReply(answer), to: id)
   }
 
-  /// What rotted since the start is quarantined and fetched anew by a start.
-  mutating func healIfDamaged(_ error: LogError) {
-    guard case .damaged = error else { return }
-    facts.dropCheckpoint()
-    archives.log.dropCheckpoint()
-    reportPoison("\(error); restarting to quarantine and heal it")
-  }
-
   private func refusal(_ error: LogError) -> Refusal {
     switch error {
     case .full, .bufferFull: Refusal(.logFull, "\(error)")

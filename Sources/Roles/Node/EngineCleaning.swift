@@ -133,7 +133,11 @@ extension NodeEngine {
       state.dueAt = now + Self.cleaningRetry
       if case .full = error { setLogFull(true) }
       if case .poisoned = error { reportPoison("\(error)") }
-      healIfDamaged(error)
+      if healIfDamaged(error) {
+        state.drainer.copyBecameShorter(log)
+        state.dueAt = now + Self.cleaningPause
+        return state
+      }
       if state.complaint != "\(error)" {
         state.complaint = "\(error)"
         outputs.append(.note("old segments stay for now: \(error)"))

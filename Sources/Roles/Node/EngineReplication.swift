@@ -86,6 +86,7 @@ extension NodeEngine {
       outputs.append(.commitSoon(name.log))
       outcome = .accepted(end)
       if name.log == .archives { archivesAdvanced() }
+      noteHealing(of: name)
     } catch {
       outcome = refusal(error)
     }
@@ -112,8 +113,8 @@ extension NodeEngine {
     do throws(LogError) {
       try log(of: name).forEachRecord(in: name) { _, _, _ in }
     } catch {
-      reportPoison(
-        "\(name) is damaged near \(offset): \(error); restarting to quarantine and heal it")
+      outputs.append(.note("others refuse what \(name) says near \(offset)"))
+      healIfDamaged(error)
     }
   }
 

@@ -36,7 +36,7 @@ extension NodeEngine {
     grid.coordinators = coordinatorSummaries()
     grid.segments = UInt64(facts.vector().count + archives.log.vector().count)
     grid.bytes = facts.bytesUsed + archives.log.bytesUsed
-    grid.warnings += recoveryWarnings
+    grid.warnings += diskWarnings
     for log in [facts, archives.log] {
       for end in log.vector() where log.isComplete(end.name) == false {
         grid.warnings.append(

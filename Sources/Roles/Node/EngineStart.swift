@@ -26,8 +26,8 @@ extension NodeEngine {
       entropy: &dice)
     var engine = NodeEngine(
       facts: facts, archives: archives, settings: settings, former: directory.former, now: now)
-    engine.recoveryWarnings = (report.incidents + archiveReport.incidents).map(\.description)
-    for warning in engine.recoveryWarnings { engine.outputs.append(.warning(warning)) }
+    for finding in report.incidents + archiveReport.incidents { engine.warn("\(finding)") }
+    engine.noteUnhealed()
     try engine.start(dice: &dice)
     engine.settle()
     let first = engine.outputs

@@ -48,8 +48,10 @@ public struct NodeEngine: Sendable {
   var archiveNews = ArchiveNews()
   var ringMayHaveChanged = false
   var lastRing = RingView()
-  /// What recovery found wrong at this start, for people.
-  var recoveryWarnings: [String] = []
+  /// What was found wrong on the disk at this start and since, for people.
+  var diskWarnings: [String] = []
+  /// Copies that damage cut short and that are not whole again.
+  var unhealed: Set<SegmentName> = []
   var isLogFull = false
   var isPoisoned = false
 
