@@ -145,7 +145,7 @@ extension StringProtocol {
     return String(text)
   }
 
-  fileprivate func components(between open: String, and close: String) -> [String] {
+  func components(between open: String, and close: String) -> [String] {
     var found: [String] = []
     var rest = String(self)[...]
     while let start = rest.firstRange(of: open) {
