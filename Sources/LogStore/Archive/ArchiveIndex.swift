@@ -93,7 +93,8 @@ struct ArchiveIndex: Sendable {
     return [entry.place.position] + places
   }
 
-  func users(of chunk: Hash256) -> [Hash256] { chunks[chunk]?.users ?? [] }
+  /// Archives whose manifest names the chunk, whether or not a record of it is known.
+  func users(of chunk: Hash256) -> [Hash256] { chunks[chunk]?.users ?? wanted[chunk] ?? [] }
 
   func isWanted(_ archive: Hash256, _ isNamed: (Hash256) -> Bool) -> Bool {
     pins[archive] != nil || isNamed(archive)

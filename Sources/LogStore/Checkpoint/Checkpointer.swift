@@ -19,6 +19,9 @@ struct Checkpointer: Sendable {
   private var writer: CheckpointWriter?
   private var survey: Survey
   private var mark = SegmentMark()
+  /// An archive that nobody names may be named again: its records stay in the checkpoint until
+  /// their segment goes, and only the survey counts them as garbage.
+  private let keepsDead: Bool
 
   /// Where the index of a mark has an entry.
   private static let spacing: UInt64 = 64 * 1024
@@ -30,6 +33,7 @@ struct Checkpointer: Sendable {
       for index in ends.indices { ends[index].durableEnd = ends[index].end }
     }
     targets = ends
+    keepsDead = log.kind == .archives
     survey = Survey(ends.map(\.name))
     var numbers: [SegmentName: Int] = [:]
     for (index, end) in ends.enumerated() { numbers[end.name] = index }
@@ -90,18 +94,16 @@ struct Checkpointer: Sendable {
     _ isDead: (RecordKind, UnsafeRawBufferPointer) -> Bool
   ) -> Bool {
     guard var reader else { return true }
-    var kept: [(Int, CheckpointEntry)] = []
+    var kept: [(number: Int, entry: CheckpointEntry, isGone: Bool)] = []
     var summary = base
     do throws(CheckpointFault) {
       let size = try reader.next { type, bytes throws(CheckpointFault) in
         try summary.take(type, bytes, log.kind) { name, entry in
           // Of a segment that is gone, all is dead or covered in what is held.
-          guard let number = numbers[name], log.end(of: name) != nil,
-            !table.isGone(entry.kind, entry.stored, isDead)
-          else { return }
-          kept.append((number, entry))
+          guard let number = numbers[name], log.end(of: name) != nil else { return }
+          kept.append((number, entry, table.isGone(entry.kind, entry.stored, isDead)))
         }
-        for (number, entry) in kept { add(entry, of: number, log) }
+        for item in kept { add(item.entry, of: item.number, isGone: item.isGone, log) }
       }
       base = summary
       self.reader = reader
@@ -116,10 +118,13 @@ struct Checkpointer: Sendable {
     return true
   }
 
-  private mutating func add(_ entry: CheckpointEntry, of number: Int, _ log: Log) {
+  private mutating func add(
+    _ entry: CheckpointEntry, of number: Int, isGone: Bool, _ log: Log
+  ) {
+    if !isGone { survey.note(number, entry.hash, entry.size) }
+    guard !isGone || keepsDead && !entry.kind.isLogStores else { return }
     var entry = entry
     entry.segment = number
-    survey.note(number, entry.hash, entry.size)
     write(log) { writer, fs throws(FileError) in try writer.add(entry, on: fs) }
   }
 
@@ -155,14 +160,16 @@ struct Checkpointer: Sendable {
         }
         mark.rawBytes += UInt64(raw.count)
         try log.walk(raw, of: header, in: target.name) { position, kind, payload in
-          guard !table.isGone(kind, payload, isDead) else { return }
+          let isGone = table.isGone(kind, payload, isDead)
+          guard !isGone || keepsDead else { return }
           let limit = log.options.abridged[kind] ?? payload.count
           add(
             CheckpointEntry(
               segment: index, ordinal: position.ordinal, kind: kind,
               size: UInt32(truncatingIfNeeded: payload.count),
               hash: CoverSearch.hash(kind, payload),
-              stored: payload.part(0..<min(limit, payload.count))), of: index, log)
+              stored: payload.part(0..<min(limit, payload.count))),
+            of: index, isGone: isGone, log)
         }
       }
     } catch {

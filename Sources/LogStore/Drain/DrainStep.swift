@@ -52,6 +52,11 @@ public struct DrainStep: Sendable {
     public var first: Position
     public var records: [Record]
     public var sequence: LogSequence
+
+    /// Bytes in frames, before compression.
+    var size: Int {
+      records.reduce(0) { $0 + $1.payload.count + Format.recordHeaderSize }
+    }
   }
 
   public var appended: [Batch] = []
@@ -59,6 +64,8 @@ public struct DrainStep: Sendable {
   public var retired: [SegmentName] = []
   /// Copies that are gone.
   public var deleted: [SegmentName] = []
+  /// Copies that can't be read to their end, or that damage cut short before.
+  public var unsound: [SegmentName] = []
   /// The next step needs the log to be durable through this: commit it.
   public var waitsFor: LogSequence?
   /// Nothing to do before this time unless a retirement arrives.

@@ -225,6 +225,7 @@ public struct Drainer: Sendable {
     for examination in examinations {
       if !examination.complete {
         kept.insert(examination.segment)
+        step.unsound.append(examination.segment)
       } else if isCovered || isWorth(examination, log) {
         worthy.append(examination)
       } else {
@@ -279,6 +280,7 @@ public struct Drainer: Sendable {
       } else if !examination.complete {
         // It rotted since the start: only a whole copy may go.
         kept.insert(name)
+        step.unsound.append(name)
       } else if isCovered || isOurs(name, log) || hasWaited(name, now) {
         group.names.append(name)
         lacking += examination.uncovered
@@ -323,40 +325,22 @@ public struct Drainer: Sendable {
     }
   }
 
-  /// In batches that any frame takes.
+  /// Covers free space: they may use the reserve of a full log.
   private mutating func append(
     _ records: [Record], to log: Log, _ step: inout DrainStep, isOwn: Bool = true
   ) throws(LogError) -> LogSequence {
-    let limit = min(log.options.frameLimit, 256 * 1024)
-    var rest = records[...]
     var last = log.sequence
-    while !rest.isEmpty {
-      var count = 0
-      var size = 0
-      while count < rest.count {
-        size += rest[rest.startIndex + count].payload.count + Format.recordHeaderSize
-        if count > 0 && size > limit { break }
-        count += 1
-      }
-      let batch = Array(rest.prefix(count))
-      let appended = try append(batch, to: log)
-      if isOwn { pace.appended(size) }
-      step.appended.append(
-        DrainStep.Batch(first: appended.first, records: batch, sequence: appended.sequence))
+    var batches: [DrainStep.Batch] = []
+    defer {
+      step.appended += batches
+      if isOwn { for batch in batches { pace.appended(batch.size) } }
+    }
+    try log.append(all: records, usingReserve: true) { records, appended in
+      batches.append(
+        DrainStep.Batch(first: appended.first, records: records, sequence: appended.sequence))
       last = appended.sequence
-      rest = rest.dropFirst(count)
     }
     return last
-  }
-
-  /// Covers free space: they may use the reserve of a full log.
-  private func append(_ batch: [Record], to log: Log) throws(LogError) -> Appended {
-    do throws(LogError) {
-      return try log.append(RecordBatch(batch), usingReserve: true)
-    } catch .bufferFull {
-      try log.write()
-      return try log.append(RecordBatch(batch), usingReserve: true)
-    }
   }
 
   // MARK: - Deletion

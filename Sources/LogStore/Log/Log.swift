@@ -4,9 +4,11 @@ import Synchronization
 // that what it reports as durable is on this disk, that a position told is final, and that every
 // byte it gives away or takes was verified. It knows records as bytes and nothing of networks.
 //
-// Three locks, always taken in this order: `syncing` (one sync at a time, and no file goes while
-// one runs), `files` (orders writes), `state` (held for moments; all that an append takes). So
-// appends gather while a sync runs. The log starts no thread; LogWriter is one.
+// Locks, always taken in this order: `cleaning` (examinations and deletions), `syncing` (one sync
+// at a time, and no file goes while one runs), `files` (orders writes), `state` (held for moments; all
+// that an append takes). So appends gather while a sync runs. Beside `syncing` stand `preparing`
+// and `publishing`, of which no other is held when they are taken but `cleaning`. The log starts no
+// thread; LogWriter is one.
 
 public final class Log: Sendable {
   public let directory: String
@@ -20,8 +22,10 @@ public final class Log: Sendable {
   /// Serialises examinations and deletions.
   let cleaning = Mutex(())
   let syncing = Mutex(())
-  /// One next segment at a time; before `files`.
+  /// One next segment at a time.
   let preparing = Mutex(())
+  /// One checkpoint takes its place, or goes, at a time.
+  let publishing = Mutex(())
   let files: Mutex<LogFiles>
   let state: Mutex<LogState>
 

@@ -9,6 +9,15 @@ public struct Appended: Hashable, Sendable {
   public var sequence: LogSequence
 }
 
+/// How much of the space an append may take.
+enum AppendRoom: Hashable, Sendable {
+  /// All but the reserve.
+  case open
+  case reserve
+  /// What takes the place of something that goes.
+  case beyondQuota
+}
+
 extension Log {
   /// Buffers a batch; `write` or `commit` brings it to the file. `usingReserve`: it helps to free
   /// space, whatever its kinds.
@@ -22,7 +31,36 @@ extension Log {
     }
     return try batch.bytes.withUnsafeBufferPointer { bytes throws(LogError) in
       try enqueue(
-        UnsafeRawBufferPointer(bytes), count: batch.count, usingReserve: usingReserve)
+        UnsafeRawBufferPointer(bytes), count: batch.count, in: usingReserve ? .reserve : .open)
+    }
+  }
+
+  /// Buffers many records in batches that any frame takes; `told` gets each batch as it went. What
+  /// was appended before a throw stays.
+  public func append(
+    all records: [Record], usingReserve: Bool = false, told: ([Record], Appended) -> Void
+  ) throws(LogError) {
+    let limit = min(options.frameLimit, 256 * 1024)
+    var rest = records[...]
+    while !rest.isEmpty {
+      var count = 0
+      var size = 0
+      while count < rest.count {
+        size += rest[rest.startIndex + count].payload.count + Format.recordHeaderSize
+        if count > 0 && size > limit { break }
+        count += 1
+      }
+      let part = Array(rest.prefix(count))
+      let batch = RecordBatch(part)
+      let appended: Appended
+      do throws(LogError) {
+        appended = try append(batch, usingReserve: usingReserve)
+      } catch .bufferFull {
+        try write()
+        appended = try append(batch, usingReserve: usingReserve)
+      }
+      told(part, appended)
+      rest = rest.dropFirst(count)
     }
   }
 
@@ -48,7 +86,7 @@ extension Log {
     }
     let size = Format.recordHeaderSize + payload.count
     return try state.withLock { state throws(LogError) in
-      try admit(&state, size) { options.mayUseReserve(kind) }
+      try admit(&state, size) { options.mayUseReserve(kind) ? .reserve : .open }
       state.gather.add(kind, payload)
       let appended = advance(&state, size, count: 1)
       fold(&state, kind, payload)
@@ -59,10 +97,12 @@ extension Log {
   /// `bytes` are `count` records as they will stand in the frame. Limits on single records were
   /// checked; salvage has none.
   func enqueue(
-    _ bytes: UnsafeRawBufferPointer, count: Int, usingReserve: Bool = false
+    _ bytes: UnsafeRawBufferPointer, count: Int, in room: AppendRoom = .open
   ) throws(LogError) -> Appended {
     try state.withLock { state throws(LogError) in
-      try admit(&state, bytes.count) { usingReserve || onlyReserveKinds(bytes, count) }
+      try admit(&state, bytes.count) {
+        room == .open && onlyReserveKinds(bytes, count) ? .reserve : room
+      }
       state.gather.add(bytes, count: count)
       let appended = advance(&state, bytes.count, count: count)
       foldOwn(&state, bytes, count)
@@ -72,16 +112,17 @@ extension Log {
 
   /// Checks that a batch of `size` bytes may be appended, and makes the frame that it goes into.
   private func admit(
-    _ state: inout LogState, _ size: Int, mayUseReserve: () -> Bool
+    _ state: inout LogState, _ size: Int, in room: () -> AppendRoom
   ) throws(LogError) {
     try state.check()
     guard size <= options.frameLimit else {
       throw .batchTooLarge(size: size, limit: options.frameLimit)
     }
+    // A full disk first: who waits for the buffer would wait for space.
+    try checkSpace(&state, size, in: room)
     guard state.buffered + size <= options.bufferLimit else {
       throw .bufferFull(limit: options.bufferLimit)
     }
-    try checkSpace(&state, size, mayUseReserve: mayUseReserve)
     rollIfNeeded(&state, adding: size)
     cutIfNeeded(&state, adding: size)
   }
@@ -100,17 +141,18 @@ extension Log {
   static let frameOverhead = UInt64(Format.frameHeaderSize + Format.frameAlignment)
 
   private func checkSpace(
-    _ state: inout LogState, _ size: Int, mayUseReserve: () -> Bool
+    _ state: inout LogState, _ size: Int, in room: () -> AppendRoom
   ) throws(LogError) {
     if let capacity = options.capacity {
       let used = state.used + state.pending
       let needed =
         used + UInt64(size) + 2 * Log.frameOverhead + UInt64(Format.segmentHeaderSize)
-      guard needed + (mayUseReserve() ? 0 : options.reserve) <= capacity else {
-        throw .full(.quota(used: used, capacity: capacity))
-      }
+      let isRoom =
+        needed + options.reserve <= capacity
+        || needed <= capacity && room() == .reserve || room() == .beyondQuota
+      guard isRoom else { throw .full(.quota(used: used, capacity: capacity)) }
     }
-    if let fullness = state.fullness, !mayUseReserve() { throw .full(fullness) }
+    if let fullness = state.fullness, room() == .open { throw .full(fullness) }
   }
 
   private func onlyReserveKinds(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> Bool {

@@ -17,12 +17,19 @@ extension Log {
 
   /// Damage was found in what the checkpoint counts: the next start has to read everything.
   public func dropCheckpoint() {
-    forgetCheckpoint()
-    // If it can't be removed, the disk has worse troubles, and they are told.
-    do throws(FileError) {
-      try fs.remove(directory + "/" + CheckpointFormat.fileName)
-      try fs.synchronizeDirectory(directory)
-    } catch {}
+    publishing.withLock { _ in
+      let pending = state.withLock { state in
+        defer { state.pendingCheckpoint = nil }
+        state.checkpoint = nil
+        return state.pendingCheckpoint
+      }
+      pending?.writer.close(on: fs)
+      // If it can't be removed, the disk has worse troubles, and they are told.
+      do throws(FileError) {
+        try fs.remove(directory + "/" + CheckpointFormat.fileName)
+        try fs.synchronizeDirectory(directory)
+      } catch {}
+    }
   }
 
   /// Whether a checkpoint waits for a commit.
@@ -36,30 +43,38 @@ extension Log {
     last?.writer.close(on: fs)
   }
 
-  /// After a commit: puts a checkpoint in its place, if one waits for no more than this.
+  /// After a commit: puts a checkpoint in its place, if one waits for no more than this. Until it
+  /// is there it counts as pending, so that no survey takes the file for its own.
   func publishCheckpoint() throws(LogError) {
-    let ready = state.withLock { state -> PendingCheckpoint? in
-      guard let pending = state.pendingCheckpoint, state.poison == nil, !state.isClosed,
-        state.durable >= pending.asOf || hasBug(.staleCheckpointBelieved)
-      else { return nil }
-      state.pendingCheckpoint = nil
-      return pending
+    try publishing.withLock { _ throws(LogError) in
+      let waiting = state.withLock { state -> PendingCheckpoint? in
+        guard let pending = state.pendingCheckpoint, state.poison == nil, !state.isClosed,
+          state.durable >= pending.asOf || hasBug(.staleCheckpointBelieved)
+        else { return nil }
+        return pending
+      }
+      guard let ready = waiting else { return }
+      let isThere = put(ready)
+      ready.writer.close(on: fs)
+      state.withLock { state in
+        state.pendingCheckpoint = nil
+        if isThere { state.checkpoint = ready.marks }
+      }
+      guard isThere, options.syncPolicy != .never else { return }
+      // The same sync makes entries of segments durable: its failure is as final.
+      do throws(FileError) { try fs.synchronizeDirectory(directory) } catch { throw poison(error) }
     }
-    guard let ready else { return }
-    defer { ready.writer.close(on: fs) }
+  }
+
+  /// False if it failed: the last one is still there, and still right.
+  private func put(_ ready: PendingCheckpoint) -> Bool {
     do throws(FileError) {
       if options.syncPolicy != .never { try ready.writer.synchronize(on: fs) }
       try fs.rename(
         directory + "/" + CheckpointFormat.freshName,
         to: directory + "/" + CheckpointFormat.fileName)
-    } catch {
-      // The last one is still there, and still right.
-      return
-    }
-    state.withLock { $0.checkpoint = ready.marks }
-    guard options.syncPolicy != .never else { return }
-    // The same sync makes entries of segments durable: its failure is as final.
-    do throws(FileError) { try fs.synchronizeDirectory(directory) } catch { throw poison(error) }
+      return true
+    } catch { return false }
   }
 
   /// Every record held that is not dead for ever, and perhaps some that are: the checkpoint's, then

@@ -95,18 +95,23 @@ extension Log {
     }
   }
 
-  /// Notes are lost without harm: what they would have told is fetched again.
+  /// Notes that find no space are lost, and what they would have told of copies is fetched again;
+  /// the file is tried again with the next.
   func keepNotes(_ notes: [Note], _ files: inout LogFiles) {
     do throws(FileError) {
+      try openNotes(&files)
       try files.notes?.append(notes, on: fs)
       guard files.notes?.isLong == true else { return }
       var all = state.withLock { $0.notes }
       all.fold(files.uptimes)
       files.notes = try files.notes?.rewritten(all, in: directory, on: fs)
-    } catch {
-      files.notes?.close(on: fs)
-      files.notes = nil
-    }
+    } catch {}
+  }
+
+  /// The file could not be opened at the start if the disk was full.
+  func openNotes(_ files: inout LogFiles) throws(FileError) {
+    guard files.notes == nil else { return }
+    files.notes = try NotesFile.open(in: directory, log: kind, on: fs).0
   }
 
   /// Notes for how long this node has been up, and when it saw others: what no other node can know.

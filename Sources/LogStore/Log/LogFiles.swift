@@ -81,16 +81,6 @@ struct SparseIndex: Hashable, Sendable {
     entries.append(Entry(ordinal: ordinal, offset: offset))
   }
 
-  /// The same with fewer entries: one every `spacing` bytes.
-  func thinned(to spacing: UInt64) -> SparseIndex {
-    var thin = SparseIndex()
-    for entry in entries {
-      if let last = thin.entries.last, entry.offset.value < last.offset.value + spacing { continue }
-      thin.entries.append(entry)
-    }
-    return thin
-  }
-
   /// A frame at or before the one that holds `ordinal`.
   func start(for ordinal: Ordinal) -> Offset {
     var low = 0

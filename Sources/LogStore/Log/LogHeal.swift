@@ -4,13 +4,15 @@
 
 extension Log {
   /// Looks at a copy that a read found damaged. `visit` gets each record that stood behind the
-  /// damage, with its new place in the open segment. What the copy is short of afterwards is told
-  /// by `durable` and `end` of the finding; the caller has to do without it or say it again. Nil if
-  /// the copy reads well now, or went.
+  /// damage, with its new place in the open segment. Then `rescue` is told from which ordinal on
+  /// the copy will be short, and may append what it knows of that; if it throws, the copy stays. Nil if
+  /// the copy reads well now, or went. Throws `.full` without space: then nothing has changed.
   public func setAsideDamage(
-    in name: SegmentName, visit: Visit
+    in name: SegmentName, visit: Visit,
+    rescue: (Ordinal) throws(LogError) -> Void = { _ throws(LogError) in }
   ) throws(LogError) -> RecoveryReport.Finding? {
     try cleaning.withLock { _ throws(LogError) in
+      if let fullness { throw .full(fullness) }
       // What rots while it is open is left first; so nobody writes to the file.
       if openSegment == name { seal() }
       try commit()
@@ -22,6 +24,7 @@ extension Log {
       guard scan.header == nil || scan.end < before.end.end.value else { return nil }
       dropCheckpoint()
       let records = try salvage(scan, visit)
+      try rescue(scan.records)
       try commit()
       try copyPrefix(of: scan)
       let kept = try replace(before, by: scan)

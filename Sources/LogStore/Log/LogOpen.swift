@@ -48,7 +48,9 @@ extension Log {
   ) -> LogState {
     let highest = max(recovery.highestSerial ?? Serial(0), knownSerial ?? Serial(0))
     let own = copies.filter { $0.end.name.node == node }
-    let last = own.max { $0.end.name.serial < $1.end.name.serial }
+    // An empty one was made ready and never used: nothing is to be told of it.
+    let used = own.filter { $0.end.records > .zero }
+    let last = used.max { $0.end.name.serial < $1.end.name.serial }
     let name = SegmentName(node: node, log: log, serial: highest, nonce: Nonce(nonce))
     var state = LogState(current: name, previous: last?.end.name.nonce, nonceSeed: seed)
     state.retirements = recovery.retirements
@@ -73,8 +75,15 @@ extension Log {
       holdReserve(&files)
     }
     for item in salvage {
-      let (frames, records, kept) = try quarantine(item, visit: visit)
-      recovery.salvaged(item, frames: frames, records: records, kept: kept)
+      do throws(LogError) {
+        let (frames, records, kept) = try quarantine(item, visit: visit)
+        recovery.salvaged(item, frames: frames, records: records, kept: kept)
+      } catch {
+        // Without space the file stays as it is, and what is intact of it serves; the next start
+        // tries again.
+        guard case .full = error else { throw error }
+        files.withLock { keepNotes([.damaged(item.scan.name, until: item.until)], &$0) }
+      }
       if item.scan.header == nil {
         state.withLock { $0.missing[item.scan.name] = item.until }
       }

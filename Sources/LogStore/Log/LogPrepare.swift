@@ -30,15 +30,19 @@ extension Log {
         state.withLock { $0.nextRefused = header.previous }
         return
       }
+      let ready = ReadySegment(header: header, file: file)
       files.withLock { files in
-        discardReady(&files)
+        // One that waits for its first write may be the open segment's own.
+        let isFree = files.ready == nil
         let isWanted = state.withLock { state in
-          guard !state.isClosed, state.current.nonce == header.previous else { return false }
+          guard isFree, !state.isClosed, state.current.nonce == header.previous else {
+            state.nextRefused = header.previous
+            return false
+          }
           state.nextReady = header
           return true
         }
-        files.ready = ReadySegment(header: header, file: file)
-        if !isWanted { discardReady(&files) }
+        if isWanted { files.ready = ready } else { discard(ready) }
       }
     }
   }
@@ -96,8 +100,10 @@ extension Log {
   }
 
   func discardReady(_ files: inout LogFiles) {
-    guard let ready = files.ready else { return }
-    files.ready = nil
+    if let ready = files.ready.take() { discard(ready) }
+  }
+
+  private func discard(_ ready: ReadySegment) {
     fs.close(ready.file.handle)
     // Left behind, it is an empty segment: no harm.
     try? fs.remove(path(of: ready.header.name))

@@ -142,12 +142,18 @@ struct NotesFile: Sendable {
     let fresh = path + ".new"
     do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
     var file = NotesFile(path: path, log: log, handle: try fs.open(fresh, .create), end: 0)
-    try file.append(notes.all, on: fs)
-    file.rewrittenEnd = file.end
-    try fs.synchronize(file.handle)
-    try fs.rename(fresh, to: path)
-    try fs.synchronizeDirectory(directory)
+    do throws(FileError) {
+      try file.append(notes.all, on: fs)
+      file.rewrittenEnd = file.end
+      try fs.synchronize(file.handle)
+      try fs.rename(fresh, to: path)
+    } catch {
+      fs.close(file.handle)
+      throw error
+    }
     fs.close(handle)
+    // Should a power cut take the name, the long file is there again: it tells the same.
+    do throws(FileError) { try fs.synchronizeDirectory(directory) } catch {}
     return file
   }
 

@@ -25,7 +25,8 @@ extension Log {
         else { continue }
         records += Int(header.count)
         for (batch, count) in batches(raw, Int(header.count)) {
-          let appended = try enqueue(batch, count: count)
+          // It takes the place of what is set aside, so no quota keeps it out.
+          let appended = try enqueue(batch, count: count, in: .beyondQuota)
           var place = appended.first
           var walker = RecordWalker(batch)
           for _ in 0..<count {
@@ -66,6 +67,7 @@ extension Log {
       [Note.damaged(scan.name, until: item.until)]
       + (scan.header == nil ? [] : [.durable(scan.name, end: Offset(scan.end))])
     do throws(FileError) {
+      try openNotes(&files)
       try files.notes?.append(notes, on: fs)
       try files.notes?.synchronize(on: fs)
       try fs.rename(scan.path, to: kept)

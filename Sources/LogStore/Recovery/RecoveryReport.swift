@@ -28,8 +28,13 @@ public struct RecoveryReport: Hashable, Sendable, CustomStringConvertible {
       case .cutAndFetch:
         return "\(place)\(cause); \(behind) bytes not known as durable cut off, fetched again"
       case .quarantine:
+        guard let quarantine else {
+          return
+            "\(place)\(cause), although durable up to \(durable); no space to keep the damaged "
+            + "file aside, so it stays in its place and the next start tries again"
+        }
         return "\(place)\(cause), although durable up to \(durable); damaged file kept as "
-          + "\(quarantine ?? "-"), \(salvagedRecords) records in \(salvagedFrames) frames "
+          + "\(quarantine), \(salvagedRecords) records in \(salvagedFrames) frames "
           + "salvaged, the rest to be healed from another node"
       case .awaitHealing:
         return "\(place), although durable up to \(durable); to be healed from another node"

@@ -26,12 +26,15 @@ struct CleaningState: Sendable {
 
 /// The cleaning of one log.
 struct LogCleaning: Sendable {
-  var drainer: Drainer
+  /// Nil while it takes a step: so it is nowhere copied.
+  var drainer: Drainer?
   var dueAt: Instant
   /// The next step makes sense when the log is durable through this.
   var waitsFor: LogSequence?
   /// The trouble that was last told, so that it is told once.
   var complaint: String?
+  /// The archives that facts named, all through `asOf`.
+  var named: (asOf: LogSequence, ids: Set<ArchiveID>)?
 
   /// What it waits for (a commit that takes long) has not come: it is not due again and again.
   mutating func postpone(after now: Instant) {
@@ -57,18 +60,25 @@ extension NodeEngine {
 
   mutating func clean() {
     if let notes = presence?.takeNotes(at: now) { facts.note(notes) }
-    if isDue(cleaning.facts, facts) {
-      cleaning.facts = step(
-        cleaning.facts, facts,
+    if isDue(cleaning.facts, facts), var drainer = cleaning.facts.drainer.take() {
+      step(
+        \.facts, &drainer, facts,
         Drainer.Questions(
           caughtUp: mayDrain, mayRetire: { [nodes = nodesToRetire] in nodes.contains($0) },
           isDead: isDeadForEver))
+      cleaning.facts.drainer = drainer
     } else {
       cleaning.facts.postpone(after: now)
     }
-    if isDue(cleaning.archives, archives.log) {
+    if isDue(cleaning.archives, archives.log), var drainer = cleaning.archives.drainer.take() {
       archives.unpin(olderThan: settings.orphanAge.wholeNanoseconds, at: now.nanoseconds)
-      cleaning.archives = step(cleaning.archives, archives.log, archiveQuestions)
+      let names = ArchiveNames(cleaning.archives.named) { [self] () throws(LogError) in
+        try namedArchives()
+      }
+      step(\.archives, &drainer, archives.log, archiveQuestions(names))
+      cleaning.archives.drainer = drainer
+      cleaning.archives.named = names.known
+      if let trouble = names.trouble { healIfDamaged(trouble) }
     } else {
       cleaning.archives.postpone(after: now)
     }
@@ -77,21 +87,21 @@ extension NodeEngine {
 
   /// Before `orphanAge` of uptime nothing is called dead: an archive may be on its way whose facts
   /// are not there yet.
-  private var archiveQuestions: Drainer.Questions {
+  private func archiveQuestions(_ names: ArchiveNames) -> Drainer.Questions {
     let isOld = now >= cleaning.startedAt + settings.orphanAge
-    // Gathered only if a segment is examined at all.
-    var named: Set<ArchiveID>?
-    let store = archives
-    let gather = namedArchives
-    let isNamed: (ArchiveID) -> Bool = { id in
-      let known = named ?? gather()
-      named = known
-      return known.contains(id)
-    }
+    let (store, facts) = (archives, facts)
     return Drainer.Questions(
       caughtUp: isOld && mayDrain, mayRetire: { [nodes = nodesToRetire] in nodes.contains($0) },
-      isDead: { isOld && store.isDead($0, $1, isNamed: isNamed) },
-      mayGo: { store.withdraw($0, isNamed: isNamed) },
+      isDead: { kind, payload in
+        isOld && store.isDead(kind, payload) { names.has($0, asOf: facts.sequence) }
+      },
+      mayGo: { name in
+        // What a release frees goes after the release is on the disk.
+        do throws(LogError) {
+          if facts.durable < facts.sequence { try facts.commit() }
+        } catch { return false }
+        return store.withdraw(name) { names.has($0, asOf: facts.sequence) }
+      },
       // What can't be read again is found by its damage.
       stays: { try? store.restore($0) })
   }
@@ -112,38 +122,42 @@ extension NodeEngine {
   }
 
   private mutating func step(
-    _ state: LogCleaning, _ log: Log, _ questions: Drainer.Questions
-  ) -> LogCleaning {
-    var state = state
-    state.waitsFor = nil
-    state.dueAt = now + Self.cleaningPeriod
+    _ which: WritableKeyPath<CleaningState, LogCleaning>, _ drainer: inout Drainer, _ log: Log,
+    _ questions: Drainer.Questions
+  ) {
+    cleaning[keyPath: which].waitsFor = nil
+    cleaning[keyPath: which].dueAt = now + Self.cleaningPeriod
     do throws(LogError) {
-      let step = try state.drainer.step(log, at: now.nanoseconds, questions)
-      state.complaint = nil
+      let step = try drainer.step(log, at: now.nanoseconds, questions)
+      cleaning[keyPath: which].complaint = nil
       take(step, of: log)
       if let until = step.waitsFor {
-        state.waitsFor = until
+        cleaning[keyPath: which].waitsFor = until
         outputs.append(.commitSoon(log.kind))
       } else if step.hasMore {
-        state.dueAt = log.isPressed ? now : now + Self.cleaningPause
+        cleaning[keyPath: which].dueAt = log.isPressed ? now : now + Self.cleaningPause
       } else if let wake = step.wakeAt {
-        state.dueAt = max(min(state.dueAt, Instant(nanoseconds: wake)), now)
+        let due = Instant(nanoseconds: wake)
+        cleaning[keyPath: which].dueAt = max(min(cleaning[keyPath: which].dueAt, due), now)
+      }
+      if !step.unsound.isEmpty {
+        heal(step.unsound)
+        drainer.copyBecameShorter(log)
       }
     } catch {
-      state.dueAt = now + Self.cleaningRetry
+      if healIfDamaged(error) {
+        drainer.copyBecameShorter(log)
+        cleaning[keyPath: which].dueAt = now + Self.cleaningPause
+        return
+      }
+      cleaning[keyPath: which].dueAt = now + Self.cleaningRetry
       if case .full = error { setLogFull(true) }
       if case .poisoned = error { reportPoison("\(error)") }
-      if healIfDamaged(error) {
-        state.drainer.copyBecameShorter(log)
-        state.dueAt = now + Self.cleaningPause
-        return state
-      }
-      if state.complaint != "\(error)" {
-        state.complaint = "\(error)"
+      if cleaning[keyPath: which].complaint != "\(error)" {
+        cleaning[keyPath: which].complaint = "\(error)"
         outputs.append(.note("old segments stay for now: \(error)"))
       }
     }
-    return state
   }
 
   private mutating func take(_ step: DrainStep, of log: Log) {
@@ -193,25 +207,49 @@ extension NodeEngine {
     return nodes
   }
 
-  /// Archives that a fact names which is not dead for ever, or that a task here needs.
-  private func namedArchives() -> Set<ArchiveID> {
+  /// Archives that a fact names which is not dead for ever, or that a task here needs. Throws if
+  /// not all facts can be read: then nobody knows.
+  private func namedArchives() throws(LogError) -> Set<ArchiveID> {
     if let coordinator { return coordinator.ledger.namedArchives }
     var named = server?.neededArchives ?? []
-    do throws(LogError) {
-      try facts.replay { _, kind, payload in
-        guard kind == .submitted || kind == .finished, !isDeadForEver(kind, payload) else {
-          return
-        }
-        let record = Record(kind: kind, payload: [UInt8](payload))
-        switch try? Fact.decode(record) {
-        case .submitted(let value): named.formUnion(value.spec.archives)
-        case .finished(let value): named.formUnion(value.result.archives)
-        default: break
-        }
+    try facts.replay { _, kind, payload in
+      guard kind == .submitted || kind == .finished, !isDeadForEver(kind, payload) else { return }
+      let record = Record(kind: kind, payload: [UInt8](payload))
+      switch try? Fact.decode(record) {
+      case .submitted(let value): named.formUnion(value.spec.archives)
+      case .finished(let value): named.formUnion(value.result.archives)
+      default: break
       }
-    } catch {
-      // What can't be read names nothing here; what it named stands in another copy's facts.
     }
     return named
+  }
+}
+
+/// What one step of cleaning archives asks of the facts: gathered if it asks at all, and again when
+/// facts came since. Where they can't be read every archive counts as named.
+private final class ArchiveNames {
+  private(set) var known: (asOf: LogSequence, ids: Set<ArchiveID>)?
+  private(set) var trouble: LogError?
+  private let gather: () throws(LogError) -> Set<ArchiveID>
+
+  init(
+    _ known: (asOf: LogSequence, ids: Set<ArchiveID>)?,
+    _ gather: @escaping () throws(LogError) -> Set<ArchiveID>
+  ) {
+    self.known = known
+    self.gather = gather
+  }
+
+  func has(_ id: ArchiveID, asOf sequence: LogSequence) -> Bool {
+    if trouble != nil { return true }
+    if let known, known.asOf == sequence { return known.ids.contains(id) }
+    do throws(LogError) {
+      let ids = try gather()
+      known = (sequence, ids)
+      return ids.contains(id)
+    } catch {
+      trouble = error
+      return true
+    }
   }
 }

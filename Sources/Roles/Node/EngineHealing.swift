@@ -7,6 +7,13 @@ import RolesCore
 // ship the rest, since its vector says that it has less. Where a client or a server has its records
 // in the log, the node restarts and recovers: they know records by their places.
 
+extension FactBatch {
+  fileprivate init(_ records: [Record], at first: Position, _ sequence: LogSequence) {
+    self.init(
+      segment: first.segment, firstOrdinal: first.ordinal, records: records, sequence: sequence)
+  }
+}
+
 extension NodeEngine {
   /// True if the copy was set aside and the node goes on without it.
   @discardableResult
@@ -26,7 +33,12 @@ extension NodeEngine {
       }
       warn("\(finding)")
     } catch {
-      recoverByRestart(error)
+      switch error {
+      case .full, .bufferFull:
+        // Nothing has changed: the next read tries again, and what is intact serves meanwhile.
+        complain("\(name) is damaged, and there is no space to keep it aside: \(error)")
+      default: recoverByRestart(error)
+      }
       return false
     }
     unhealed.insert(name)
@@ -47,38 +59,51 @@ extension NodeEngine {
   ) throws(LogError) -> RecoveryReport.Finding? {
     guard let finding = try archives.setAsideDamage(in: name) else { return nil }
     archiveNews.forget(name)
-    cleaning.archives.drainer.copyBecameShorter(archives.log)
+    let log = archives.log
+    cleaning.archives.drainer?.copyBecameShorter(log)
     return finding
   }
 
   private mutating func setFactsAside(
     _ name: SegmentName
   ) throws(LogError) -> RecoveryReport.Finding? {
-    var salvaged: [(Position, Record)] = []
+    var batches: [FactBatch] = []
+    var again: Set<Record> = []
+    let ledger = coordinator?.ledger
+    var rescued = 0
     guard
       let finding = try facts.setAsideDamage(
         in: name,
-        visit: { salvaged.append(($0, Record(kind: $1, payload: [UInt8]($2)))) })
+        visit: { position, kind, payload in
+          let record = Record(kind: kind, payload: [UInt8](payload))
+          again.insert(record)
+          batches.append(FactBatch([record], at: position, .zero))
+        },
+        rescue: { ordinal throws(LogError) in
+          let known = ledger?.records(onlyIn: name, from: ordinal).filter { !again.contains($0) }
+          rescued = known?.count ?? 0
+          try facts.append(all: known ?? [], usingReserve: true) { records, appended in
+            batches.append(FactBatch(records, at: appended.first, appended.sequence))
+          }
+        })
     else { return nil }
-    let sequence = facts.sequence
-    for (position, record) in salvaged {
-      arrivedFacts.append(
-        FactBatch(
-          segment: position.segment, firstOrdinal: position.ordinal, records: [record],
-          sequence: sequence))
+    if rescued > 0 {
+      outputs.append(.note("\(rescued) records of \(name) are written again from memory"))
     }
-    let again = Set(salvaged.map(\.1))
-    let kept = facts.end(of: name)?.records ?? .zero
-    let known = (coordinator?.ledger.records(onlyIn: name, from: kept) ?? []).filter {
-      !again.contains($0)
-    }
-    if !known.isEmpty {
-      outputs.append(.note("\(known.count) records of \(name) are written again from memory"))
-      append(known, for: .engine)
-      try facts.commit()
-    }
-    cleaning.facts.drainer.copyBecameShorter(facts)
+    // All of it is durable by now.
+    arrivedFacts += batches
+    let log = facts
+    cleaning.facts.drainer?.copyBecameShorter(log)
     return finding
+  }
+
+  /// The drainer could not read them to their end.
+  mutating func heal(_ names: [SegmentName]) {
+    for name in names where log(of: name).isComplete(name) == true {
+      do throws(LogError) { try log(of: name).forEachRecord(in: name) { _, _, _ in } } catch {
+        healIfDamaged(error)
+      }
+    }
   }
 
   /// After an ingest: what was cut short may be whole again.
@@ -100,6 +125,13 @@ extension NodeEngine {
     outputs.append(.warning(text))
     if diskWarnings.count == Self.warningLimit { diskWarnings.removeFirst() }
     diskWarnings.append(text)
+  }
+
+  /// The same trouble is told once in a row.
+  private mutating func complain(_ text: String) {
+    guard diskComplaint != text else { return }
+    diskComplaint = text
+    outputs.append(.warning(text))
   }
 
   private static let warningLimit = 50

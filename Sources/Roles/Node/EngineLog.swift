@@ -7,8 +7,7 @@ import RolesCore
 extension NodeEngine {
   enum Appender: Sendable { case client, server, coordinator, engine }
 
-  /// Appends in one batch, or in several if one frame doesn't take them; the facts come back to
-  /// every core before any other event.
+  /// Appends in one batch; the facts come back to every core before any other event.
   mutating func append(_ records: [Record], for appender: Appender) {
     guard !records.isEmpty else { return }
     do throws(LogError) {

@@ -104,6 +104,7 @@ extension NodeEngine {
     case .log(let error):
       if case .full = error { setLogFull(true) }
       if case .poisoned = error { reportPoison("\(error)") }
+      healIfDamaged(error)
       return .refused("\(error)")
     }
   }

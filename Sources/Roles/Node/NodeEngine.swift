@@ -50,6 +50,7 @@ public struct NodeEngine: Sendable {
   var lastRing = RingView()
   /// What was found wrong on the disk at this start and since, for people.
   var diskWarnings: [String] = []
+  var diskComplaint: String?
   /// Copies that damage cut short and that are not whole again.
   var unhealed: Set<SegmentName> = []
   var isLogFull = false

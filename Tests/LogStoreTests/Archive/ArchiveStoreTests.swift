@@ -67,6 +67,34 @@ import Testing
     #expect(second.positions(of: manifest.id).count == 1 + manifest.chunks.count)
   }
 
+  /// An archive that nobody names may be named again: a checkpoint made meanwhile doesn't hide it.
+  @Test func whatNobodyNamedAtACheckpointIsThereAfterAStart() throws {
+    let disk = SimulatedDisk()
+    let first = try store(disk)
+    let bytes = content(Self.chunk + 9)
+    let manifest = try put(bytes, into: first)
+    try first.log.commit()
+    var pass = Checkpointer(of: first.log)
+    var budget = Int.max
+    let survey = try #require(
+      try pass.advance(first.log, budget: &budget) {
+        first.isDead($0, $1, isNamed: never)
+      })
+    #expect(survey.liveBytes > 0)  // It is pinned.
+    first.unpin(olderThan: 0, at: 1)
+    var again = Checkpointer(of: first.log)
+    budget = Int.max
+    let second = try #require(
+      try again.advance(first.log, budget: &budget) { first.isDead($0, $1, isNamed: never) })
+    #expect(second.liveBytes == 0)
+    try first.log.commit()
+    // Somebody has it again: nothing is written, for it is here.
+    #expect(try first.offered(manifest, at: 2) == [])
+    let after = try store(disk.crashImage(seed: 1), seed: 2)
+    #expect(after.isDurable(manifest.id))
+    #expect(try get(manifest.id, from: after) == bytes)
+  }
+
   @Test func whatIsHeldIsNotStoredAgain() throws {
     let store = try store()
     let shared = content(Self.chunk)

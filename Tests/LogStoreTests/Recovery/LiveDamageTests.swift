@@ -73,6 +73,73 @@ struct LiveDamageTests {
     #expect(here == Set((0..<12).filter { $0 != 3 && $0 != 10 }.map { record($0) }))
   }
 
+  /// The caller knows what the damaged frame held, and says it again before the file goes.
+  @Test func whatIsRescuedIsDurableBeforeTheFileGoes() throws {
+    let disk = SimulatedDisk()
+    let (log, _) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    try disk.flip(bit: (64 + 128 + 90) * 8, of: log.segmentPath(victim.name))
+    let start = disk.operationCount
+    disk.photograph(beforeOperations: Array(start..<(start + 60)))
+    _ = try #require(
+      try log.setAsideDamage(
+        in: victim.name, visit: { _, _, _ in },
+        rescue: { ordinal throws(LogError) in
+          #expect(ordinal == Ordinal(1))
+          try log.append(record(1))
+        }))
+    #expect(try Set(all(log)) == Set((0..<60).map { record($0) }))
+    for image in disk.takePhotographs() {
+      // The disk that rots keeps what it still has; as soon as the file goes, the copy is there.
+      let names = try image.disk.list("/facts")
+      guard names.contains(where: { $0.hasSuffix(".damaged") }) else { continue }
+      let after = try openLog(image.disk.crashImage(seed: 3), seed: 7, options: options)
+      #expect(after.visited.map(\.record).contains(record(1)))
+    }
+  }
+
+  /// A full disk: nothing changes, live or at a start, and all that is intact stays readable.
+  @Test func withoutSpaceTheFileStaysInItsPlace() throws {
+    let disk = SimulatedDisk()
+    let (log, other) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    try disk.flip(bit: (64 + 128 + 90) * 8, of: log.segmentPath(victim.name))
+    disk.resize(capacity: 1)
+    let isFull = { (error: any Error) in
+      if case LogError.full = error { true } else { false }
+    }
+    do {
+      _ = try log.setAsideDamage(in: victim.name) { _, _, _ in }
+      Issue.record("there was space")
+    } catch { #expect(isFull(error)) }
+    #expect(log.end(of: victim.name) == victim)
+    let image = disk.crashImage(seed: 4)
+    let after = try openLog(image, seed: 5, options: options)
+    let finding = try #require(after.report.incidents.first { $0.segment == victim.name })
+    #expect(finding.decision == .quarantine && finding.quarantine == nil)
+    #expect("\(finding)".contains("no space"))
+    #expect(after.log.isComplete(victim.name) == false)
+    #expect(after.visited.contains { $0.record == record(59) })
+    image.resize(capacity: nil)
+    try other.ship(victim.name, to: after.log)
+    try after.log.commit()
+    #expect(after.log.isComplete(victim.name) == true)
+  }
+
+  /// A quota doesn't keep out what takes the place of something that goes.
+  @Test func aQuotaDoesNotKeepANodeFromStarting() throws {
+    let disk = SimulatedDisk()
+    let (log, _) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    try disk.flip(bit: (64 + 128 + 90) * 8, of: log.segmentPath(victim.name))
+    var tight = options
+    tight.capacity = log.bytesUsed + 100
+    tight.reserve = 50
+    let after = try openLog(disk.crashImage(seed: 4), seed: 5, options: tight)
+    let missing = Set((0..<60).map { record($0) }).subtracting(after.visited.map(\.record))
+    #expect(missing == [record(1)])
+  }
+
   @Test func whatReadsWellIsLeftAsItIs() throws {
     let disk = SimulatedDisk()
     let (log, _) = try pair(disk)
