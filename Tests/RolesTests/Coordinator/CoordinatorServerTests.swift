@@ -37,6 +37,40 @@ import Testing
     #expect(h.state(1) == .pending)
   }
 
+  /// Else a server would hold more than it can run in time, and another one less.
+  @Test func whatIsUnderWayToAServerIsNotGivenAgain() {
+    var h = CoordinatorHarness()
+    h.submit(1...10)
+    var server = FakeServer(1)
+    let first = h.pull(server.next(), wants: 1)
+    #expect(first.count == 1)
+    // It says what it wants before the first answer has come.
+    server.sequence += 1
+    let second = h.pull(server, wants: 2)
+    #expect(second.count == 1)
+    // Both have come, and were listed or have ended since.
+    server.running = (first + second).map(\.task)
+    let third = h.pull(server.next(), wants: 2)
+    #expect(third.count == 2)
+    h.finish(third[0])
+    // An answer that got lost is known to be lost by what the next request has seen.
+    #expect(h.pull(server.next(), wants: 2).count == 2)
+    #expect(h.coordinator.servers[server.id]?.wants == 2)
+  }
+
+  /// What it runs and holds is taken, whichever answer brought it.
+  @Test func whatAServerListsIsNotUnderWay() {
+    var h = CoordinatorHarness()
+    h.submit(1...4)
+    var server = FakeServer(1)
+    let tasks = h.pull(server.next(), wants: 2)
+    #expect(tasks.count == 2)
+    server.running = [tasks[0].task]
+    server.holding = [tasks[1].task]
+    server.sequence += 1
+    #expect(h.pull(server, wants: 2).count == 2)
+  }
+
   @Test func aListedAssignmentArrived() {
     var h = CoordinatorHarness()
     h.submit(1...1)

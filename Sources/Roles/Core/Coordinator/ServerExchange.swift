@@ -36,7 +36,7 @@ extension Coordinator {
       suspect(server, "it said that it goes")
       return reply(token, .server(response))
     }
-    let limit = isServing ? request.wants : 0
+    let limit = isServing ? servers[server]?.wants ?? 0 : 0
     let work = takeWork(for: server, limit: limit)
     if !work.isEmpty || request.poll == 0 || !mayPoll || hasNews(for: server) {
       send(compose(server, work), to: token, of: server, work)
@@ -87,7 +87,6 @@ extension Coordinator {
     entry.sequence = request.sequence
     entry.host = request.host
     entry.slots = request.slots
-    entry.wants = request.wants
     entry.running = request.running
     entry.holding = request.holding
     if entry.services != request.services {
@@ -103,6 +102,8 @@ extension Coordinator {
         reported.insert(task)
       }
     }
+    let coming = onTheWay(request, entry.sent, reported)
+    entry.wants = request.wants - min(request.wants, coming)
     let gone = entry.reported.subtracting(reported).sorted()
     let new = reported.subtracting(entry.reported).sorted()
     entry.reported = reported
@@ -115,6 +116,20 @@ extension Coordinator {
     for task in gone where reporters[task] == server { reporters[task] = nil }
     for task in new { reporters[task] = server }
     for task in gone + new { reconsider(task) }
+  }
+
+  /// How many tasks an answer brings that the server had not taken when it said what it wants: it
+  /// sent this request while that answer was on its way. Given again they would be too many, and
+  /// the last of them run a whole task later than on another server.
+  private func onTheWay(
+    _ request: ServerRequest, _ sent: [TaskName: ServerEntry.Sent], _ reported: Set<TaskName>
+  ) -> UInt64 {
+    sent.reduce(into: 0) { count, one in
+      guard one.value.incarnation == request.incarnation, one.value.sequence > request.seen,
+        !reported.contains(one.key)
+      else { return }
+      count += 1
+    }
   }
 
   /// An assignment that two heartbeats after its answer was taken don't list, though they would
