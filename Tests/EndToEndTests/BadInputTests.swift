@@ -96,11 +96,23 @@ import Testing
     #expect(map.status == 255 && map.errors.contains("No space left"), "\(map)")
     let help = try shell("\(Program.rpcv) help settings > /dev/full", 4)
     #expect(help.status == 73 && help.errors.contains("No space left"), "\(help)")
+    let flag = try shell("\(Program.rpcv) --help > /dev/full", 6)
+    #expect(flag.status == 73 && flag.errors.contains("No space left"), "\(flag)")
     let pipe = try shell(
       "{ \(Program.rpcv) map 'yes | head -n 100000; : {}' ::: 1 2 3; echo $? > code; } "
         + "| head -n 1", 5)
     #expect(pipe.output == "y\n" && pipe.errors.isEmpty, "\(pipe)")
     #expect(try String(contentsOfFile: folder.path + "/code", encoding: .utf8) == "141\n")
+  }
+
+  @Test func anAddressThatDoesNotAnswerIsNamedOnce() throws {
+    let folder = try TestFolder()
+    let free = "127.0.0.1:\(try FreePort.draw())"
+    let ended = try LiveProcess(
+      "grid", Program.rpcv, ["grid", "--coordinators", free], in: folder.path
+    ).end(within: 20)
+    #expect(ended.status == 69)
+    #expect(ended.errors.components(separatedBy: free).count == 2, "\(ended.errors)")
   }
 
   @Test func misspeltKeysAreSuggested() throws {

@@ -30,8 +30,24 @@ struct Rpcv: ParsableCommand {
         Glibc.exit(Int32(error.status.rawValue))
       }
     } else {
-      main(nil)
+      do {
+        var command = try parseAsRoot()
+        try command.run()
+      } catch {
+        end(error)
+      }
     }
+  }
+
+  /// The library would print a help text without looking whether it arrives.
+  private static func end(_ error: any Error) -> Never {
+    guard exitCode(for: error) == .success else { exit(withError: error) }
+    let text = fullMessage(for: error)
+    do throws(CommandError) { try printOut(text.isEmpty ? "" : text + "\n") } catch {
+      complain("\(error)")
+      Glibc.exit(Int32(error.status.rawValue))
+    }
+    Glibc.exit(0)
   }
 }
 

@@ -33,8 +33,12 @@ struct GridCommand: ParsableCommand {
     let answers = GridSurvey.shared.askAll(coordinators, timeout: .seconds(3))
     let report = GridReport(answers)
     guard report.isAnswered else {
-      let reasons = answers.map { "\($0.address): \($0.reason)" }.joined(separator: "; ")
-      throw CommandError(.unreachable, "no coordinator answers: \(reasons)")
+      // Most reasons name the address themselves.
+      let reasons = answers.map {
+        $0.reason.contains($0.address) ? $0.reason : "\($0.address): \($0.reason)"
+      }
+      throw CommandError(
+        .unreachable, "no coordinator answers: " + reasons.joined(separator: "; "))
     }
     try printOut(json ? report.json.line + "\n" : report.text)
   }
