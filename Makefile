@@ -56,10 +56,15 @@ install: build ## put the programs into PREFIX/bin
 uninstall: ## take them out again
 	@rm -fv $(addprefix '$(DESTDIR)$(PREFIX)/bin/',$(addsuffix ',$(PROGRAMS)))
 
-bench: build ## the measurements, beside their peers on this machine
-	@scripts/setup.sh bench
-	@swift build --package-path Benchmarks $(BENCH_FLAGS)
-	@$(BENCH_DIR)/release/bench $(BENCH)
+# BENCH=store is the storage engine's part, with its own peers and flags; it needs no rpcv.
+BENCH_OF_STORE := $(filter store,$(firstword $(BENCH)))
+
+bench: $(if $(BENCH_OF_STORE),,build) ## the measurements, beside peers (docs/BENCHMARKS.md)
+	@scripts/setup.sh $(if $(BENCH_OF_STORE),bench-store,bench)
+	@swift build --package-path Benchmarks $(BENCH_FLAGS) --product \
+	  $(if $(BENCH_OF_STORE),bench-store,bench) >&2
+	@$(BENCH_DIR)/release/$(if $(BENCH_OF_STORE),bench-store,bench) \
+	  $(if $(BENCH_OF_STORE),$(wordlist 2,$(words $(BENCH)),$(BENCH)),$(BENCH))
 
 demo: build ## a grid of processes renders a picture while parts of it are killed
 	@scripts/setup.sh demo

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a step needs and that are missing, and says which.
-#   scripts/setup.sh build|test|demo|bench|proto ...
+#   scripts/setup.sh build|test|demo|bench|bench-store|proto ...
 # Asks for nothing and changes nothing when all is there. Packages that only make a test or a
 # comparison richer are optional: without a network their absence is said, and the step goes on.
 set -euo pipefail
@@ -27,8 +27,12 @@ for step in "$@"; do
     test) like parallel ;;
     demo) command -v cc >/dev/null || command -v clang >/dev/null || need gcc libc6-dev ;;
     bench) like parallel gearman-job-server ;;
+    bench-store)
+      need libsqlite3-dev librocksdb-dev libpq-dev libxxhash-dev
+      need postgresql redis-server
+      ;;
     proto) need protobuf-compiler ;;
-    *) fail "unknown step '$step': build, test, demo, bench or proto" ;;
+    *) fail "unknown step '$step': build, test, demo, bench, bench-store or proto" ;;
   esac
 done
 

@@ -1,5 +1,6 @@
 import Foundation
 import LogStore
+import Measuring
 
 // `make bench`: what a call costs, beside peers that do the same work, on this machine and in this
 // run. Rounds go in turn, so that a busy moment hits all alike; ratios say more than times.
@@ -149,28 +150,5 @@ enum Bench {
       ])
     }
     table.show("\(Unit.count(Double(work.jobs))) times /bin/true")
-  }
-}
-
-/// What the disk itself costs: the floor under every durable figure.
-enum SyncCost {
-  static func measure(in directory: String) throws -> Round {
-    let path = directory + "/sync"
-    let file = open(path, O_WRONLY | O_CREAT, 0o600)
-    guard file >= 0 else { throw BenchError("can't write \(path)") }
-    defer {
-      close(file)
-      unlink(path)
-    }
-    let page = [UInt8](repeating: 7, count: 4096)
-    var round = Round()
-    for _ in 0..<200 {
-      let start = Clock.now()
-      guard write(file, page, page.count) == page.count, fdatasync(file) == 0 else {
-        throw BenchError("can't write \(path)")
-      }
-      round.latencies.append(Clock.now() - start)
-    }
-    return round
   }
 }

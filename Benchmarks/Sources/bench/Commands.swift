@@ -1,4 +1,5 @@
 import Foundation
+import Measuring
 
 // Many small commands on one machine: the embedded `rpcv map`, durable, beside xargs and GNU
 // parallel, which keep nothing.

@@ -1,4 +1,5 @@
 import Foundation
+import Measuring
 
 // gearmand, an in-memory job server, driven by a client and a worker that speak its binary protocol
 // directly: nothing of them is slower than it must be. Client, server and worker are processes of

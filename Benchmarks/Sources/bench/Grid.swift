@@ -1,5 +1,6 @@
 import Foundation
 import LogStore
+import Measuring
 import ReplicationCore
 import RolesCore
 import RolesNode

@@ -1,13 +1,8 @@
 import Foundation
 import Glibc
-import Synchronization
+import Measuring
 
 // What every peer of a comparison can do, and the processes that stand behind it.
-
-struct BenchError: Error, CustomStringConvertible {
-  var description: String
-  init(_ description: String) { self.description = description }
-}
 
 /// Somebody who can be asked to carry out calls that do nothing.
 protocol Caller {
@@ -19,81 +14,14 @@ protocol Caller {
   func stop()
 }
 
-enum Clock {
-  static func now() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
-}
-
-/// The processes that must not outlive this one when it is interrupted.
-enum Children {
-  private static let running = Mutex<Set<Int32>>([])
-
-  static func add(_ child: Int32) { running.withLock { _ = $0.insert(child) } }
-  static func remove(_ child: Int32) { running.withLock { _ = $0.remove(child) } }
-
-  /// On Ctrl-C and the like: ends them, removes `directory`, exits.
-  static func endWithThis(removing directory: String) -> [any DispatchSourceSignal] {
-    [SIGINT, SIGTERM, SIGHUP].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        for child in running.withLock({ $0 }) { kill(child, SIGTERM) }
-        try? FileManager.default.removeItem(atPath: directory)
-        exit(128 + number)
-      }
-      source.activate()
-      return source
-    }
-  }
-}
-
-/// A process that runs for as long as the measurement, its words in a file.
-final class Daemon {
-  private let process = Process()
-  let name: String
-  private let log: String
-
-  init(_ program: String, _ arguments: [String], log: String) throws {
-    name = (program as NSString).lastPathComponent
-    self.log = log
-    guard FileManager.default.createFile(atPath: log, contents: nil),
-      let output = FileHandle(forWritingAtPath: log)
-    else {
-      throw BenchError("can't write \(log)")
-    }
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = output
-    do { try process.run() } catch { throw BenchError("can't start \(program): \(error)") }
-    Children.add(process.processIdentifier)
-  }
-
-  var identifier: Int32 { process.processIdentifier }
-
+extension Daemon {
   /// Until somebody listens on the port.
   func waitUntilListening(on port: UInt16) throws {
-    let end = Clock.now() + 20_000_000_000
-    while Clock.now() < end {
-      guard process.isRunning else { break }
-      if let socket = try? BlockingSocket(port: port) {
-        socket.close()
-        return
-      }
-      poll(nil, 0, 20)
+    try waitUntil("listens on port \(port)") {
+      guard let socket = try? BlockingSocket(port: port) else { return false }
+      socket.close()
+      return true
     }
-    let words = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-    throw BenchError("\(name) does not listen on port \(port): \(words)")
-  }
-
-  func stop() {
-    process.terminate()
-    process.waitUntilExit()
-    Children.remove(identifier)
   }
 }
 
@@ -164,4 +92,19 @@ final class BlockingSocket {
   }
 
   deinit { close() }
+}
+
+/// All rounds of one peer in one measurement.
+struct Series {
+  var rate = Figures()
+  var total = Figures()
+  var p50 = Figures()
+  var p99 = Figures()
+
+  mutating func add(_ round: Round) {
+    rate.values.append(Double(round.latencies.count) / round.seconds)
+    total.values.append(round.seconds)
+    p50.values.append(round.percentile(0.5))
+    p99.values.append(round.percentile(0.99))
+  }
 }

@@ -1,3 +1,5 @@
+import Measuring
+
 // What is measured, and how often; flags of the form --name=value.
 
 struct Workload {

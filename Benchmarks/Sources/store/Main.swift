@@ -1,0 +1,52 @@
+import Foundation
+import LogStore
+import Measuring
+
+// `make bench BENCH=store`: the storage engine beside its peers, in one run on one disk. Contenders
+// go in turn, run by run, so that a busy moment hits all alike; ratios say more than times.
+
+@main
+enum StoreBench {
+  static func main() {
+    do {
+      try run(Settings(Array(CommandLine.arguments.dropFirst())))
+    } catch {
+      FileHandle.standardError.write(Data("bench-store: \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func run(_ settings: Settings) throws {
+    let base = URL(fileURLWithPath: settings.directory).standardizedFileURL.path
+    let root = base + "/store-\(getpid())"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    let sockets = "/tmp/bench-store-\(getpid())"
+    try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: true)
+    let interrupts = Children.endWithThis(removing: root)
+    defer {
+      for source in interrupts { source.cancel() }
+      try? FileManager.default.removeItem(atPath: root)
+      try? FileManager.default.removeItem(atPath: sockets)
+    }
+    let machine = try Machine(root)
+    let report = Report(settings, machine)
+    report.say(
+      "\(machine.cores) cores, load \(machine.load), Linux \(machine.kernel), "
+        + "\(machine.fileSystem); write and fdatasync of 4 KiB here: median "
+        + "\(Report.milliseconds(machine.syncMedian)), p99 \(Report.milliseconds(machine.syncP99))")
+    report.say("each figure: median [least - most] of \(settings.runs) runs after a warm-up")
+    let lineup = Lineup(settings, report, root: root, sockets: sockets)
+    defer { lineup.stop() }
+    try measure(settings, lineup)
+    report.showVerdicts()
+    try report.writeJSON()
+  }
+
+  private static func measure(_ settings: Settings, _ lineup: Lineup) throws {
+    let durable = DurableMeasures(lineup)
+    if settings.wants("durable") { try durable.durable() }
+    if settings.wants("unsynced") { try durable.unsynced() }
+    if settings.wants("jobs") { try durable.jobs() }
+    if settings.wants("batches") { try durable.batches() }
+  }
+}

@@ -1,0 +1,77 @@
+import Measuring
+
+// What is measured, how often and where; flags of the form `--name value` or `--name=value`.
+
+struct Settings {
+  static let allMeasures = [
+    "durable", "unsynced", "jobs", "batches", "scan", "recovery", "cleaning", "archive", "policies",
+  ]
+  static let allPeers = ["bare", "sqlite", "rocksdb", "postgresql", "redis"]
+
+  var measures = Set(allMeasures)
+  var peers = Set(allPeers)
+  var seconds = 2.0
+  var runs = 5
+  /// On the disk that is measured, not in memory.
+  var directory = ".build-bench/state"
+  var json = false
+  /// Of the log that is scanned and recovered.
+  var records = 10_000_000
+  /// Of the archive.
+  var archiveBytes = 1 << 30
+
+  static let usage = """
+    bench-store [--only durable,unsynced,jobs,batches,scan,recovery,cleaning,archive,policies]
+                [--peers bare,sqlite,rocksdb,postgresql,redis] [--seconds 2] [--runs 5]
+                [--records 10000000] [--archive-mib 1024] [--dir .build-bench/state] [--json]
+    """
+
+  init(_ arguments: [String]) throws {
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
+      if argument == "--json" {
+        json = true
+        continue
+      }
+      let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+      guard argument.hasPrefix("--"), let value = parts.count == 2 ? parts[1] : rest.popFirst()
+      else { throw BenchError("'\(argument)'?\n\(Self.usage)") }
+      try set(parts[0], value)
+    }
+  }
+
+  private mutating func set(_ flag: String, _ value: String) throws {
+    switch flag {
+    case "--only": measures = try Self.names(value, of: Self.allMeasures, flag)
+    case "--peers": peers = try Self.names(value, of: Self.allPeers, flag)
+    case "--dir": directory = value
+    case "--runs": runs = try Self.number(value, flag)
+    case "--records": records = try Self.number(value, flag)
+    case "--archive-mib": archiveBytes = try Self.number(value, flag) << 20
+    case "--seconds":
+      guard let number = Double(value), number > 0, number < 3600 else {
+        throw BenchError("\(flag) wants seconds above 0, not '\(value)'")
+      }
+      seconds = number
+    default: throw BenchError("'\(flag)'?\n\(Self.usage)")
+    }
+  }
+
+  private static func names(_ value: String, of all: [String], _ flag: String) throws -> Set<String>
+  {
+    let names = value.split(separator: ",").map(String.init)
+    for name in names where !all.contains(name) {
+      throw BenchError("\(flag) knows \(all.joined(separator: ", ")), not '\(name)'")
+    }
+    return Set(names)
+  }
+
+  private static func number(_ value: String, _ flag: String) throws -> Int {
+    guard let number = Int(value), number > 0, number < 1 << 40 else {
+      throw BenchError("\(flag) wants a number above 0, not '\(value)'")
+    }
+    return number
+  }
+
+  func wants(_ names: String...) -> Bool { names.contains { measures.contains($0) } }
+}
