@@ -22,7 +22,7 @@ struct DurableMeasures {
       let name = "durable appends, \(writers) writer\(writers == 1 ? "" : "s")"
       let load = Load(title: "\(name), 300 B", writers: writers, pools: [small])
       let all = try lineup.measure(
-        name, load, peers: ["bare", "sqlite", "rocksdb", "postgresql"], "records")
+        name, load, peers: ["bare", "grouped", "sqlite", "rocksdb", "postgresql"], "records")
       guard let bare = all.named("bare C") else { continue }
       report.compare(name, all[0].rate.values, "bare C", bare.rate.values, atLeast: 0.9)
       if writers == 1 {
@@ -39,7 +39,7 @@ struct DurableMeasures {
         title: "\(name): submitted 200 B, finished 150 B, collected 60 B, each durable",
         writers: writers, pools: stages, isJob: true)
       let all = try lineup.measure(
-        name, load, peers: ["bare", "sqlite", "rocksdb", "postgresql", "redis"], "jobs")
+        name, load, peers: ["bare", "grouped", "sqlite", "rocksdb", "postgresql", "redis"], "jobs")
       var goals = [("bare C", 0.9), ("RocksDB", writers == 1 ? 1.2 : 1.5)]
       if writers == 16 { goals += [("SQLite", 5), ("PostgreSQL", 5)] }
       for (peer, goal) in goals {
@@ -57,7 +57,7 @@ struct DurableMeasures {
         title: "\(name), 300 B a record", writers: writers, pools: [small], count: 100,
         depth: depth)
       // Engines that answer when it is durable have no batch under way beside the one they work at.
-      let peers = depth > 1 ? ["bare"] : ["bare", "sqlite", "rocksdb", "postgresql"]
+      let peers = depth > 1 ? ["bare"] : ["bare", "grouped", "sqlite", "rocksdb", "postgresql"]
       let all = try lineup.measure(name, load, peers: peers, "batches")
       if writers == 64 || depth > 1 {
         report.judge(name, all[0].records.values, atLeast: 1_000_000, "/s")

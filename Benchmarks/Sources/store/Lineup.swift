@@ -76,6 +76,8 @@ final class Lineup {
       redis = server
       return try PeerContender(
         "Redis", server: server.identifier, peer_open_redis(server.socket, count))
+    case "grouped":
+      return try PeerContender("C threads", peer_open_grouped(directory + "/grouped"))
     default:
       return try BareContender(directory + "/bare")
     }
@@ -86,6 +88,28 @@ final class Lineup {
   /// What `body` did and what it cost.
   func meter(_ load: Load, _ body: () throws -> Sample) throws -> Run {
     run(of: try measured({ [] }, body), load)
+  }
+
+  /// Two ways in turn, a slice each, until either has no more.
+  func meterTurns(
+    _ load: Load, _ body: (_ isSecond: Bool) throws -> Sample?
+  ) throws -> (Run, Run) {
+    var parts = (Part(), Part())
+    while true {
+      var isOver = false
+      for isSecond in [false, true] where !isOver {
+        let part = try measured({ [] }) {
+          guard let sample = try body(isSecond) else {
+            isOver = true
+            return Sample()
+          }
+          return sample
+        }
+        guard !isOver else { break }
+        if isSecond { parts.1.add(part) } else { parts.0.add(part) }
+      }
+      if isOver { return (run(of: parts.0, load), run(of: parts.1, load)) }
+    }
   }
 
   private struct Part {

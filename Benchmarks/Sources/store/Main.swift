@@ -9,7 +9,12 @@ import Measuring
 enum StoreBench {
   static func main() {
     do {
-      try run(Settings(Array(CommandLine.arguments.dropFirst())))
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if arguments.first == ArchiveChild.name {
+        try ArchiveChild.run(Array(arguments.dropFirst()))
+      } else {
+        try run(Settings(arguments))
+      }
     } catch {
       FileHandle.standardError.write(Data("bench-store: \(error)\n".utf8))
       exit(1)
@@ -48,5 +53,9 @@ enum StoreBench {
     if settings.wants("unsynced") { try durable.unsynced() }
     if settings.wants("jobs") { try durable.jobs() }
     if settings.wants("batches") { try durable.batches() }
+    if settings.wants("policies") { try PolicyMeasure(lineup).all() }
+    if settings.wants("scan", "recovery") { try ReadingMeasures(lineup: lineup).all() }
+    if settings.wants("cleaning") { try CleaningMeasure(lineup: lineup).foreground() }
+    if settings.wants("archive") { try ArchiveMeasure(lineup: lineup).inAndOut() }
   }
 }

@@ -6,7 +6,7 @@ struct Settings {
   static let allMeasures = [
     "durable", "unsynced", "jobs", "batches", "scan", "recovery", "cleaning", "archive", "policies",
   ]
-  static let allPeers = ["bare", "sqlite", "rocksdb", "postgresql", "redis"]
+  static let allPeers = ["bare", "grouped", "sqlite", "rocksdb", "postgresql", "redis"]
 
   var measures = Set(allMeasures)
   var peers = Set(allPeers)
@@ -22,7 +22,7 @@ struct Settings {
 
   static let usage = """
     bench-store [--only durable,unsynced,jobs,batches,scan,recovery,cleaning,archive,policies]
-                [--peers bare,sqlite,rocksdb,postgresql,redis] [--seconds 2] [--runs 5]
+                [--peers bare,grouped,sqlite,rocksdb,postgresql,redis] [--seconds 2] [--runs 5]
                 [--records 10000000] [--archive-mib 1024] [--dir .build-bench/state] [--json]
     """
 

@@ -27,6 +27,9 @@ peer *peer_open_postgresql(const char *connection, int writers);
 /// A server that listens on this unix socket.
 peer *peer_open_redis(const char *socket_path, int writers);
 
+/// Group commit by threads in the leanest way, into a file whose blocks are written already.
+peer *peer_open_grouped(const char *path);
+
 /// `count` records of `size` bytes each, one behind the other, as one transaction. Returns when
 /// they are durable. Called by one thread a writer at a time.
 int peer_append(peer *p, int writer, const uint8_t *records, size_t size, size_t count);
