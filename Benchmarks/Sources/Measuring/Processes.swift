@@ -23,14 +23,14 @@ package enum Children {
   package static func add(_ child: Int32) { running.withLock { _ = $0.insert(child) } }
   package static func remove(_ child: Int32) { running.withLock { _ = $0.remove(child) } }
 
-  /// On Ctrl-C and the like: ends them, removes `directory`, exits.
-  package static func endWithThis(removing directory: String) -> [any DispatchSourceSignal] {
+  /// On Ctrl-C and the like: ends them, removes the directories, exits.
+  package static func endWithThis(removing directories: String...) -> [any DispatchSourceSignal] {
     [SIGINT, SIGTERM, SIGHUP].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         for child in running.withLock({ $0 }) { kill(child, SIGTERM) }
-        try? FileManager.default.removeItem(atPath: directory)
+        for path in directories { try? FileManager.default.removeItem(atPath: path) }
         exit(128 + number)
       }
       source.activate()

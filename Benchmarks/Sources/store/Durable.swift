@@ -18,7 +18,7 @@ struct DurableMeasures {
   private var report: Report { lineup.report }
 
   func durable() throws {
-    for writers in [1, 16, 64] {
+    for writers in [1, 16, 64] where lineup.settings.hasWriters(writers) {
       let name = "durable appends, \(writers) writer\(writers == 1 ? "" : "s")"
       let load = Load(title: "\(name), 300 B", writers: writers, pools: [small])
       let all = try lineup.measure(
@@ -33,7 +33,7 @@ struct DurableMeasures {
   }
 
   func jobs() throws {
-    for writers in [1, 16] {
+    for writers in [1, 16] where lineup.settings.hasWriters(writers) {
       let name = "jobs, \(writers) writer\(writers == 1 ? "" : "s")"
       let load = Load(
         title: "\(name): submitted 200 B, finished 150 B, collected 60 B, each durable",
@@ -50,7 +50,8 @@ struct DurableMeasures {
   }
 
   func batches() throws {
-    for (writers, depth) in [(1, 1), (16, 1), (64, 1), (1, 64)] {
+    for (writers, depth) in [(1, 1), (16, 1), (64, 1), (1, 64)]
+    where lineup.settings.hasWriters(writers) {
       var name = "batches of 100, \(writers) writer\(writers == 1 ? "" : "s")"
       if depth > 1 { name += ", \(depth) under way" }
       let load = Load(

@@ -14,6 +14,8 @@ final class Lineup {
   private var postgresql: PostgreSQLServer?
   private var redis: RedisServer?
   private var directories = 0
+  /// Peers whose server could not be started.
+  private var absent: Set<String> = []
 
   init(_ settings: Settings, _ report: Report, root: String, sockets: String) {
     self.settings = settings
@@ -47,7 +49,8 @@ final class Lineup {
     var all: [any Contender] = []
     do {
       all.append(try StoreContender(directory + "/store"))
-      for name in peers where settings.peers.contains(name) {
+      for name in peers where settings.peers.contains(name) && !absent.contains(name) {
+        guard isServerReady(name) else { continue }
         all.append(try contender(name, writers, directory))
       }
     } catch {
@@ -55,6 +58,24 @@ final class Lineup {
       throw error
     }
     return all
+  }
+
+  /// Starts a peer's server, if it has one that doesn't run yet. False where that is not possible
+  /// (a directory that its user may not enter): the others are compared without it, and it is said.
+  private func isServerReady(_ name: String) -> Bool {
+    do {
+      if name == "postgresql", postgresql == nil {
+        postgresql = try PostgreSQLServer(root, socketDirectory: sockets)
+      }
+      if name == "redis", redis == nil {
+        redis = try RedisServer(root, socketDirectory: sockets)
+      }
+      return true
+    } catch {
+      absent.insert(name)
+      report.say("compared without \(name): \(error)")
+      return false
+    }
   }
 
   private func contender(
@@ -67,13 +88,11 @@ final class Lineup {
     case "rocksdb":
       return try PeerContender("RocksDB", peer_open_rocksdb(directory, count, PEER_DURABLE))
     case "postgresql":
-      let server = try postgresql ?? PostgreSQLServer(root, socketDirectory: sockets)
-      postgresql = server
+      guard let server = postgresql else { throw BenchError("no PostgreSQL") }
       return try PeerContender(
         "PostgreSQL", server: server.identifier, peer_open_postgresql(server.connection, count))
     case "redis":
-      let server = try redis ?? RedisServer(root, socketDirectory: sockets)
-      redis = server
+      guard let server = redis else { throw BenchError("no Redis") }
       return try PeerContender(
         "Redis", server: server.identifier, peer_open_redis(server.socket, count))
     case "grouped":

@@ -27,7 +27,7 @@ enum StoreBench {
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     let sockets = "/tmp/bench-store-\(getpid())"
     try FileManager.default.createDirectory(atPath: sockets, withIntermediateDirectories: true)
-    let interrupts = Children.endWithThis(removing: root)
+    let interrupts = Children.endWithThis(removing: root, sockets)
     defer {
       for source in interrupts { source.cancel() }
       try? FileManager.default.removeItem(atPath: root)
@@ -39,6 +39,11 @@ enum StoreBench {
       "\(machine.cores) cores, load \(machine.load), Linux \(machine.kernel), "
         + "\(machine.fileSystem); write and fdatasync of 4 KiB here: median "
         + "\(Report.milliseconds(machine.syncMedian)), p99 \(Report.milliseconds(machine.syncP99))")
+    if machine.isBusy {
+      report.say(
+        "others keep the cores busy: a thread that the disk wakes waits for them, up to a tick of"
+          + " the scheduler, and that is what is measured then")
+    }
     report.say("each figure: median [least - most] of \(settings.runs) runs after a warm-up")
     let lineup = Lineup(settings, report, root: root, sockets: sockets)
     defer { lineup.stop() }

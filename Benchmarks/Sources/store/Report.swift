@@ -214,6 +214,9 @@ struct Machine: Encodable, Sendable {
     syncP99 = syncs.percentile(0.99) / 1e6
   }
 
+  /// Whether others run.
+  var isBusy: Bool { (Double(load) ?? 0) > Double(cores) / 4 }
+
   /// The type of the mount with the longest path above the directory.
   private static func fileSystem(of directory: String) -> String {
     let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""

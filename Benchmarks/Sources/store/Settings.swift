@@ -10,6 +10,8 @@ struct Settings {
 
   var measures = Set(allMeasures)
   var peers = Set(allPeers)
+  /// Only measures with so many writers; empty: all.
+  var writers: Set<Int> = []
   var seconds = 2.0
   var runs = 5
   /// On the disk that is measured, not in memory.
@@ -22,7 +24,8 @@ struct Settings {
 
   static let usage = """
     bench-store [--only durable,unsynced,jobs,batches,scan,recovery,cleaning,archive,policies]
-                [--peers bare,grouped,sqlite,rocksdb,postgresql,redis] [--seconds 2] [--runs 5]
+                [--peers bare,grouped,sqlite,rocksdb,postgresql,redis] [--writers 1,16,64]
+                [--seconds 2] [--runs 5]
                 [--records 10000000] [--archive-mib 1024] [--dir .build-bench/state] [--json]
     """
 
@@ -45,6 +48,8 @@ struct Settings {
     case "--only": measures = try Self.names(value, of: Self.allMeasures, flag)
     case "--peers": peers = try Self.names(value, of: Self.allPeers, flag)
     case "--dir": directory = value
+    case "--writers":
+      writers = Set(try value.split(separator: ",").map { try Self.number(String($0), flag) })
     case "--runs": runs = try Self.number(value, flag)
     case "--records": records = try Self.number(value, flag)
     case "--archive-mib": archiveBytes = try Self.number(value, flag) << 20
@@ -72,6 +77,8 @@ struct Settings {
     }
     return number
   }
+
+  func hasWriters(_ count: Int) -> Bool { writers.isEmpty || writers.contains(count) }
 
   func wants(_ names: String...) -> Bool { names.contains { measures.contains($0) } }
 }
