@@ -30,7 +30,8 @@ struct CleaningMeasure {
       for _ in 0..<lineup.settings.runs {
         let place = try lineup.directory()
         defer { lineup.remove(place) }
-        let store = try OpenStore(place + "/store", segmentLimit: Self.segmentLimit)
+        let store = try OpenStore(
+          place + "/store", lineup.settings.codec, segmentLimit: Self.segmentLimit)
         defer { try? store.close() }
         try fill(store)
         let run = try beside(store, load)

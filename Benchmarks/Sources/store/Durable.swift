@@ -101,7 +101,8 @@ struct DurableMeasures {
     let (seconds, limit) = (lineup.settings.seconds, 1 << 30)
     switch contender {
     case "LogStore":
-      let store = try StoreContender(place + "/store", policy: .never)
+      let store = try StoreContender(
+        place + "/store", lineup.settings.codec, policy: .never)
       defer { store.close() }
       return try lineup.meter(load) {
         try store.runUnsynced(small, seconds: seconds, limit: limit)

@@ -48,7 +48,7 @@ final class Lineup {
   func contenders(_ peers: [String], writers: Int, in directory: String) throws -> [any Contender] {
     var all: [any Contender] = []
     do {
-      all.append(try StoreContender(directory + "/store"))
+      all.append(try StoreContender(directory + "/store", settings.codec))
       for name in peers where settings.peers.contains(name) && !absent.contains(name) {
         guard isServerReady(name) else { continue }
         all.append(try contender(name, writers, directory))
@@ -106,7 +106,7 @@ final class Lineup {
 
   /// What `body` did and what it cost.
   func meter(_ load: Load, _ body: () throws -> Sample) throws -> Run {
-    run(of: try measured({ [] }, body), load)
+    run(of: try measured(nil, body), load)
   }
 
   /// Two ways in turn, a slice each, until either has no more.
@@ -117,7 +117,7 @@ final class Lineup {
     while true {
       var isOver = false
       for isSecond in [false, true] where !isOver {
-        let part = try measured({ [] }) {
+        let part = try measured(nil) {
           guard let sample = try body(isSecond) else {
             isOver = true
             return Sample()
@@ -145,11 +145,11 @@ final class Lineup {
   }
 
   /// What others left unwritten is written first.
-  private func measured(_ servers: () -> [Int32], _ body: () throws -> Sample) throws -> Part {
+  private func measured(_ contender: (any Contender)?, _ body: () throws -> Sample) throws -> Part {
     sync()
-    let before = meter.read(servers())
+    let before = meter.read(contender?.servers ?? [])
     let sample = try body()
-    let after = meter.read(servers())
+    let after = meter.read(contender?.servers ?? [])
     var part = Part(sample: sample)
     part.usage.cpuSeconds = after.cpuSeconds - before.cpuSeconds
     part.usage.written = after.written &- before.written
@@ -190,7 +190,7 @@ final class Lineup {
           let index = (turn % 2 == 0 ? place : contenders.count - 1 - place)
           let contender = contenders[index]
           parts[index].add(
-            try measured({ contender.servers }) {
+            try measured(contender) {
               try contender.run(load, seconds: settings.seconds / Double(slices))
             })
         }

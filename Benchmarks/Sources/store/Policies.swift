@@ -42,7 +42,8 @@ struct PolicyMeasure {
     var contenders: [PolicyContender] = []
     defer { for contender in contenders { contender.close() } }
     for (index, item) in Self.cases.enumerated() {
-      let store = try OpenStore("\(place)/\(index)", policy: item.policy)
+      let store = try OpenStore(
+        "\(place)/\(index)", lineup.settings.codec, policy: item.policy)
       contenders.append(
         PolicyContender(item.name, store) { load, writer in
           switch item.waits {

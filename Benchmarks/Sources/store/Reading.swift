@@ -36,7 +36,7 @@ struct ReadingMeasures {
 
   /// The bytes of all records. One in a hundred is live.
   private func write(_ directory: String) throws -> Int {
-    let store = try OpenStore(directory, policy: .never)
+    let store = try OpenStore(directory, settings.codec, policy: .never)
     let pool = RecordPool(size: 300, count: 20_000, seed: 3)
     let record = UnsafeMutableRawBufferPointer.allocate(byteCount: pool.size, alignment: 8)
     defer { record.deallocate() }
@@ -75,7 +75,9 @@ struct ReadingMeasures {
       var store: OpenStore?
       var visited = 0
       recovering.append(
-        try timed { store = try OpenStore(log, policy: .never) { _, _, _ in visited += 1 } })
+        try timed {
+          store = try OpenStore(log, settings.codec, policy: .never) { _, _, _ in visited += 1 }
+        })
       try expect(visited, settings.records)
       guard let opened = store else { continue }
       scanning.append(try timed { try expect(try Self.scan(opened.log), settings.records) })
@@ -123,7 +125,7 @@ struct ReadingMeasures {
 
   /// As the cleaner makes it, without cleaning.
   private func checkpoint(_ directory: String) throws {
-    let store = try OpenStore(directory)
+    let store = try OpenStore(directory, settings.codec)
     var options = DrainOptions()
     options.stepBytes = 16 << 20
     var drainer = Drainer(of: store.log, options)
@@ -143,7 +145,8 @@ struct ReadingMeasures {
     for _ in 0..<settings.runs {
       var visited = 0
       var store: OpenStore?
-      seconds.append(try timed { store = try OpenStore(log) { _, _, _ in visited += 1 } })
+      seconds.append(
+        try timed { store = try OpenStore(log, settings.codec) { _, _, _ in visited += 1 } })
       try expect(visited, (settings.records + 99) / 100)
       try store?.close()
     }

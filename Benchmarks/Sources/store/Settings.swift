@@ -1,3 +1,4 @@
+import LogStore
 import Measuring
 
 // What is measured, how often and where; flags of the form `--name value` or `--name=value`.
@@ -12,6 +13,8 @@ struct Settings {
   var peers = Set(allPeers)
   /// Only measures with so many writers; empty: all.
   var writers: Set<Int> = []
+  /// Of the store; its default, unless another is to be compared.
+  var codec = LogOptions().codec
   var seconds = 2.0
   var runs = 5
   /// On the disk that is measured, not in memory.
@@ -25,8 +28,8 @@ struct Settings {
   static let usage = """
     bench-store [--only durable,unsynced,jobs,batches,scan,recovery,cleaning,archive,policies]
                 [--peers bare,grouped,sqlite,rocksdb,postgresql,redis] [--writers 1,16,64]
-                [--seconds 2] [--runs 5]
-                [--records 10000000] [--archive-mib 1024] [--dir .build-bench/state] [--json]
+                [--codec lz4] [--seconds 2] [--runs 5] [--records 10000000]
+                [--archive-mib 1024] [--dir .build-bench/state] [--json]
     """
 
   init(_ arguments: [String]) throws {
@@ -48,6 +51,7 @@ struct Settings {
     case "--only": measures = try Self.names(value, of: Self.allMeasures, flag)
     case "--peers": peers = try Self.names(value, of: Self.allPeers, flag)
     case "--dir": directory = value
+    case "--codec": codec = try Self.codec(value, flag)
     case "--writers":
       writers = Set(try value.split(separator: ",").map { try Self.number(String($0), flag) })
     case "--runs": runs = try Self.number(value, flag)
@@ -76,6 +80,13 @@ struct Settings {
       throw BenchError("\(flag) wants a number above 0, not '\(value)'")
     }
     return number
+  }
+
+  private static func codec(_ value: String, _ flag: String) throws -> Codec {
+    guard let codec = Codec.allCases.first(where: { "\($0)" == value }) else {
+      throw BenchError("\(flag) knows none, lz4, zlib, not '\(value)'")
+    }
+    return codec
   }
 
   func hasWriters(_ count: Int) -> Bool { writers.isEmpty || writers.contains(count) }

@@ -9,11 +9,13 @@ final class OpenStore: Sendable {
   let writer: LogWriter
 
   init(
-    _ directory: String, policy: SyncPolicy = .group(maxDelay: .zero), segmentLimit: UInt64? = nil,
+    _ directory: String, _ codec: Codec, policy: SyncPolicy = .group(maxDelay: .zero),
+    segmentLimit: UInt64? = nil,
     visit: Log.Visit = { _, _, _ in }
   ) throws {
     var options = LogOptions()
     options.syncPolicy = policy
+    options.codec = codec
     if let segmentLimit { options.segmentLimit = segmentLimit }
     var dice = SystemRandomNumberGenerator()
     let log = try Log.open(
@@ -34,14 +36,11 @@ final class OpenStore: Sendable {
 
 final class StoreContender: Contender, Sendable {
   static let kind = RecordKind(16)
-  let name: String
+  let name = "LogStore"
   let store: OpenStore
 
-  init(_ directory: String, name: String = "LogStore", policy: SyncPolicy = .group(maxDelay: .zero))
-    throws
-  {
-    self.name = name
-    store = try OpenStore(directory, policy: policy)
+  init(_ directory: String, _ codec: Codec, policy: SyncPolicy = .group(maxDelay: .zero)) throws {
+    store = try OpenStore(directory, codec, policy: policy)
   }
 
   func run(_ load: Load, seconds: Double) throws -> Sample {
