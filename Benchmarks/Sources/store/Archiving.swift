@@ -60,11 +60,11 @@ struct ArchiveMeasure {
     report.say(
       "\n" + table.text("an archive of \(settings.archiveBytes >> 20) MiB, durable").dropLast())
     report.compare(
-      "archive in", copies.map(\.before), "cp, fsync", puts.map(\.seconds), atLeast: 0.7)
+      "archive in", copies.map(\.before), "cp, fsync", puts.map(\.seconds), .atLeast(0.7))
     report.compare(
-      "archive out", copies.map(\.after), "cp, fsync", gets.map(\.seconds), atLeast: 0.7)
+      "archive out", copies.map(\.after), "cp, fsync", gets.map(\.seconds), .atLeast(0.7))
     let peaks = zip(puts, gets).map { max($0.peakMiB, $1.peakMiB) }
-    report.judge("archive, peak memory", peaks, atMost: 64, "MiB")
+    report.judge("archive, peak memory", peaks, .atMost(64), "MiB")
   }
 
   /// Bytes that nothing compresses, as most archives are. Returns their SHA-256.

@@ -47,7 +47,7 @@ struct CleaningMeasure {
           + Figures(speeds).text { String(format: "%.1f MB/s", $0) },
         [alone, cleaned], count == 1 ? "records" : "batches")
       report.compare(
-        name, cleaned.rate.values, "without", alone.rate.values, atLeast: 0.8)
+        name, cleaned.rate.values, "without", alone.rate.values, .atLeast(0.8))
     }
   }
 

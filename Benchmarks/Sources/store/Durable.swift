@@ -24,10 +24,11 @@ struct DurableMeasures {
       let all = try lineup.measure(
         name, load, peers: ["bare", "grouped", "sqlite", "rocksdb", "postgresql"], "records")
       guard let bare = all.named("bare C") else { continue }
-      report.compare(name, all[0].rate.values, "bare C", bare.rate.values, atLeast: 0.9)
+      report.compare(name, all[0].rate.values, "bare C", bare.rate.values, .atLeast(0.9))
       if writers == 1 {
         report.compare(
-          "p99 of a lone durable append", all[0].p99.values, "bare C", bare.p99.values, atMost: 1.3)
+          "p99 of a lone durable append", all[0].p99.values, "bare C", bare.p99.values, .atMost(1.3)
+        )
       }
     }
   }
@@ -44,7 +45,7 @@ struct DurableMeasures {
       if writers == 16 { goals += [("SQLite", 5), ("PostgreSQL", 5)] }
       for (peer, goal) in goals {
         guard let other = all.named(peer) else { continue }
-        report.compare(name, all[0].rate.values, peer, other.rate.values, atLeast: goal)
+        report.compare(name, all[0].rate.values, peer, other.rate.values, .atLeast(goal))
       }
     }
   }
@@ -61,7 +62,7 @@ struct DurableMeasures {
       let peers = depth > 1 ? ["bare"] : ["bare", "grouped", "sqlite", "rocksdb", "postgresql"]
       let all = try lineup.measure(name, load, peers: peers, "batches")
       if writers == 64 || depth > 1 {
-        report.judge(name, all[0].records.values, atLeast: 1_000_000, "/s")
+        report.judge(name, all[0].records.values, .atLeast(1_000_000), "/s")
       }
       if let bare = all.named("bare C") {
         report.note(
@@ -89,7 +90,7 @@ struct DurableMeasures {
     }
     for outcome in all { report.add(outcome) }
     report.show(load.title, all, "records")
-    report.judge(name, all[0].rate.values, atLeast: 2_000_000, "/s")
+    report.judge(name, all[0].rate.values, .atLeast(2_000_000), "/s")
   }
 
   private var peersUnsynced: [String] {

@@ -36,71 +36,89 @@ typealias Operation = (_ began: UInt64) throws -> UInt64?
 enum Drive {
   private struct Gathered {
     var sample = Sample()
+    var end: UInt64 = 0
     var failure: (any Error)?
   }
 
-  /// Runs `writers` threads until `isOver` says so; each makes its own operation first.
-  static func threads(
-    _ writers: Int, until isOver: @escaping @Sendable (_ now: UInt64) -> Bool,
-    _ make: @escaping @Sendable (Int) throws -> Operation
-  ) throws -> Sample {
-    let gathered = Mutex(Gathered())
-    let start = Clock.now()
-    try join(writers) { writer in
-      do {
-        let sample = try loop(isOver, try make(writer))
-        gathered.withLock {
-          $0.sample.operations += sample.operations
-          $0.sample.latencies += sample.latencies
-        }
-      } catch {
-        gathered.withLock { $0.failure = error }
-      }
-    }
-    let end = Clock.now()
-    return try gathered.withLock {
-      if let failure = $0.failure { throw failure }
-      $0.sample.seconds = Double(end - start) / 1e9
-      return $0.sample
-    }
-  }
-
+  /// Runs `writers` threads for so long. Each makes its own operation first; the time begins when
+  /// all have, and ends with the last operation.
   static func threads(
     _ writers: Int, seconds: Double, _ make: @escaping @Sendable (Int) throws -> Operation
   ) throws -> Sample {
-    let end = Clock.now() + UInt64(seconds * 1e9)
-    return try threads(writers, until: { $0 >= end }, make)
-  }
-
-  private static func loop(
-    _ isOver: (UInt64) -> Bool, _ operation: Operation
-  ) throws -> Sample {
-    var sample = Sample()
-    sample.latencies.reserveCapacity(1 << 16)
-    var now = Clock.now()
-    while !isOver(now) {
-      let ended = try operation(now)
-      now = Clock.now()
-      if let ended {
-        sample.latencies.append(now - ended)
-        sample.operations += 1
-      }
-    }
-    return sample
-  }
-
-  /// Runs `body` on so many threads and waits for all.
-  static func join(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
-    let group = DispatchGroup()
-    for index in 0..<count {
-      group.enter()
+    let gathered = Mutex(Gathered())
+    let (ready, done) = (DispatchGroup(), DispatchGroup())
+    let gate = Gate()
+    for writer in 0..<writers {
+      ready.enter()
+      done.enter()
       let thread = Thread {
-        body(index)
-        group.leave()
+        do {
+          let operation = Result { try make(writer) }
+          ready.leave()
+          let start = gate.wait()
+          let (sample, end) = try loop(start, start + UInt64(seconds * 1e9), operation.get())
+          gathered.withLock {
+            $0.sample.operations += sample.operations
+            $0.sample.latencies += sample.latencies
+            $0.end = max($0.end, end)
+          }
+        } catch {
+          gathered.withLock { $0.failure = error }
+        }
+        done.leave()
       }
       thread.stackSize = 1 << 20
       thread.start()
     }
-    group.wait()
+    ready.wait()
+    let start = gate.open()
+    done.wait()
+    return try gathered.withLock {
+      if let failure = $0.failure { throw failure }
+      $0.sample.seconds = Double($0.end - start) / 1e9
+      return $0.sample
+    }
+  }
+
+  private static func loop(
+    _ start: UInt64, _ deadline: UInt64, _ operation: Operation
+  ) throws -> (Sample, end: UInt64) {
+    var sample = Sample()
+    sample.latencies.reserveCapacity(1 << 16)
+    var now = Clock.now()
+    while now < deadline {
+      let began = try operation(now)
+      now = Clock.now()
+      if let began {
+        sample.latencies.append(now - began)
+        sample.operations += 1
+      }
+    }
+    return (sample, now)
+  }
+}
+
+/// Holds threads until it is opened.
+private final class Gate: Sendable {
+  private let condition = NSCondition()
+  private let openedAt = Mutex<UInt64?>(nil)
+
+  /// The time at which it opened.
+  func wait() -> UInt64 {
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      if let time = openedAt.withLock({ $0 }) { return time }
+      condition.wait()
+    }
+  }
+
+  func open() -> UInt64 {
+    condition.lock()
+    defer { condition.unlock() }
+    let now = Clock.now()
+    openedAt.withLock { $0 = now }
+    condition.broadcast()
+    return now
   }
 }

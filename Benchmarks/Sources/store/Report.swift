@@ -38,6 +38,11 @@ struct Note: Encodable, Sendable {
   var values: [Double]
 }
 
+enum Goal: Sendable {
+  case atLeast(Double)
+  case atMost(Double)
+}
+
 struct Verdict: Encodable, Sendable {
   var measure: String
   /// What it is compared with; empty: a goal by itself.
@@ -47,12 +52,14 @@ struct Verdict: Encodable, Sendable {
   var goal: Double
   var isAtLeast: Bool
   var unit: String
+  /// Met if another of the same measure is.
+  var isEither = false
 
   var median: Double { Figures(values).median }
   var isMet: Bool { isAtLeast ? median >= goal : median <= goal }
 
   enum CodingKeys: String, CodingKey {
-    case measure, beside, values, median, goal, isAtLeast, unit, isMet
+    case measure, beside, values, median, goal, isAtLeast, isEither, unit, isMet
   }
 
   func encode(to encoder: any Encoder) throws {
@@ -63,6 +70,7 @@ struct Verdict: Encodable, Sendable {
     try container.encode(median, forKey: .median)
     try container.encode(goal, forKey: .goal)
     try container.encode(isAtLeast, forKey: .isAtLeast)
+    try container.encode(isEither, forKey: .isEither)
     try container.encode(unit, forKey: .unit)
     try container.encode(isMet, forKey: .isMet)
   }
@@ -105,33 +113,25 @@ final class Report {
 
   /// Run by run, so that a drift of the disk falls out.
   func compare(
-    _ measure: String, _ ours: [Double], _ beside: String, _ theirs: [Double], atLeast goal: Double
+    _ measure: String, _ ours: [Double], _ beside: String, _ theirs: [Double],
+    _ goal: Goal, isEither: Bool = false
   ) {
-    verdicts.append(
-      Verdict(
-        measure: measure, beside: beside, values: zip(ours, theirs).map { $0 / $1 }, goal: goal,
-        isAtLeast: true, unit: "x"))
+    judge(
+      measure, zip(ours, theirs).map { $0 / $1 }, goal, "x", beside: beside, isEither: isEither)
   }
 
-  func compare(
-    _ measure: String, _ ours: [Double], _ beside: String, _ theirs: [Double], atMost goal: Double
+  func judge(
+    _ measure: String, _ values: [Double], _ goal: Goal, _ unit: String, beside: String = "",
+    isEither: Bool = false
   ) {
-    verdicts.append(
-      Verdict(
-        measure: measure, beside: beside, values: zip(ours, theirs).map { $0 / $1 }, goal: goal,
-        isAtLeast: false, unit: "x"))
-  }
-
-  func judge(_ measure: String, _ values: [Double], atLeast goal: Double, _ unit: String) {
-    verdicts.append(
-      Verdict(
-        measure: measure, beside: "", values: values, goal: goal, isAtLeast: true, unit: unit))
-  }
-
-  func judge(_ measure: String, _ values: [Double], atMost goal: Double, _ unit: String) {
-    verdicts.append(
-      Verdict(
-        measure: measure, beside: "", values: values, goal: goal, isAtLeast: false, unit: unit))
+    var verdict = Verdict(
+      measure: measure, beside: beside, values: values, goal: 0, isAtLeast: true, unit: unit)
+    switch goal {
+    case .atLeast(let value): verdict.goal = value
+    case .atMost(let value): (verdict.goal, verdict.isAtLeast) = (value, false)
+    }
+    verdict.isEither = isEither
+    verdicts.append(verdict)
   }
 
   // MARK: showing
@@ -158,10 +158,16 @@ final class Report {
       let format: (Double) -> String = { Self.value($0, verdict.unit) }
       table.add([
         verdict.measure, verdict.beside, Figures(verdict.values).text(format),
-        (verdict.isAtLeast ? ">= " : "<= ") + format(verdict.goal), verdict.isMet ? "yes" : "NO",
+        (verdict.isAtLeast ? ">= " : "<= ") + format(verdict.goal), answer(verdict),
       ])
     }
     say("\n" + table.text("goals").dropLast())
+  }
+
+  private func answer(_ verdict: Verdict) -> String {
+    if verdict.isMet { return "yes" }
+    let others = verdicts.filter { $0.measure == verdict.measure && $0.isEither && $0.isMet }
+    return verdict.isEither && !others.isEmpty ? "the other" : "NO"
   }
 
   func writeJSON() throws {
@@ -190,44 +196,5 @@ final class Report {
     case "/s": Unit.count(value) + "/s"
     default: number(value) + " " + unit
     }
-  }
-}
-
-struct Machine: Encodable, Sendable {
-  var cores: Int
-  var load: String
-  var kernel: String
-  var fileSystem: String
-  /// Write and fdatasync of 4 KiB, in milliseconds.
-  var syncMedian: Double
-  var syncP99: Double
-
-  init(_ directory: String) throws {
-    cores = ProcessInfo.processInfo.processorCount
-    let average = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? ""
-    load = String(average.prefix { $0 != " " })
-    kernel = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? ""
-    kernel = kernel.trimmingCharacters(in: .whitespacesAndNewlines)
-    fileSystem = Self.fileSystem(of: directory)
-    let syncs = try SyncCost.measure(in: directory)
-    syncMedian = syncs.percentile(0.5) / 1e6
-    syncP99 = syncs.percentile(0.99) / 1e6
-  }
-
-  /// Whether others run.
-  var isBusy: Bool { (Double(load) ?? 0) > Double(cores) / 4 }
-
-  /// The type of the mount with the longest path above the directory.
-  private static func fileSystem(of directory: String) -> String {
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-    var best = (length: -1, type: "?")
-    for line in mounts.split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count > 2 else { continue }
-      let point = fields[1] == "/" ? "/" : fields[1] + "/"
-      guard (directory + "/").hasPrefix(point), point.count > best.length else { continue }
-      best = (point.count, String(fields[2]))
-    }
-    return best.type
   }
 }
