@@ -20,35 +20,31 @@ struct CleaningMeasure {
   private var report: Report { lineup.report }
 
   func foreground() throws {
-    for (writers, count) in [(16, 1), (16, 100)] {
-      let kind = count == 1 ? "appends" : "batches of \(count)"
-      let name = "durable \(kind) while cleaning, \(writers) writers"
-      let load = Load(title: name, writers: writers, pools: [pool], count: count)
-      var alone = Outcome(measure: name, contender: "without the cleaner")
-      var cleaned = Outcome(measure: name, contender: "while it cleans")
-      var speeds: [Double] = []
-      for _ in 0..<lineup.settings.runs {
-        let place = try lineup.directory()
-        defer { lineup.remove(place) }
-        let store = try OpenStore(
-          place + "/store", lineup.settings.codec, segmentLimit: Self.segmentLimit)
-        defer { try? store.close() }
-        try fill(store)
-        let run = try beside(store, load)
-        alone.runs.append(run.alone)
-        cleaned.runs.append(run.cleaning)
-        speeds.append(run.bytes / run.seconds / 1e6)
-      }
-      report.add(alone)
-      report.add(cleaned)
-      report.note(name, "garbage removed", "MB/s", speeds)
-      report.show(
-        "\(name), 300 B; the cleaner removed "
-          + Figures(speeds).text { String(format: "%.1f MB/s", $0) },
-        [alone, cleaned], count == 1 ? "records" : "batches")
-      report.compare(
-        name, cleaned.rate.values, "without", alone.rate.values, .atLeast(0.8))
+    let name = "durable appends while cleaning, 16 writers"
+    let load = Load(title: name, writers: 16, pools: [pool])
+    var alone = Outcome(measure: name, contender: "without the cleaner")
+    var cleaned = Outcome(measure: name, contender: "while it cleans")
+    var speeds: [Double] = []
+    for _ in 0..<lineup.settings.runs {
+      let place = try lineup.directory()
+      defer { lineup.remove(place) }
+      let store = try OpenStore(
+        place + "/store", lineup.settings.codec, segmentLimit: Self.segmentLimit)
+      defer { try? store.close() }
+      try fill(store)
+      let run = try beside(store, load)
+      alone.runs.append(run.alone)
+      cleaned.runs.append(run.cleaning)
+      speeds.append(run.bytes / run.seconds / 1e6)
     }
+    report.add(alone)
+    report.add(cleaned)
+    report.note(name, "garbage removed", "MB/s", speeds)
+    report.show(
+      "\(name), 300 B; the cleaner removed "
+        + Figures(speeds).text { String(format: "%.1f MB/s", $0) },
+      [alone, cleaned], "records")
+    report.compare(name, cleaned.rate.values, "without", alone.rate.values, .atLeast(0.8))
   }
 
   private func fill(_ store: OpenStore) throws {

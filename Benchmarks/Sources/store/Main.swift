@@ -47,20 +47,24 @@ enum StoreBench {
     report.say("each figure: median [least - most] of \(settings.runs) runs after a warm-up")
     let lineup = Lineup(settings, report, root: root, sockets: sockets)
     defer { lineup.stop() }
-    try measure(settings, lineup)
+    measure(settings, lineup)
     report.showVerdicts()
     try report.writeJSON()
+    if let failure = report.failures.first { throw BenchError(failure) }
   }
 
-  private static func measure(_ settings: Settings, _ lineup: Lineup) throws {
+  /// One measure that fails does not take the others with it.
+  private static func measure(_ settings: Settings, _ lineup: Lineup) {
     let durable = DurableMeasures(lineup)
-    if settings.wants("durable") { try durable.durable() }
-    if settings.wants("unsynced") { try durable.unsynced() }
-    if settings.wants("jobs") { try durable.jobs() }
-    if settings.wants("batches") { try durable.batches() }
-    if settings.wants("policies") { try PolicyMeasure(lineup).all() }
-    if settings.wants("scan", "recovery") { try ReadingMeasures(lineup: lineup).all() }
-    if settings.wants("cleaning") { try CleaningMeasure(lineup: lineup).foreground() }
-    if settings.wants("archive") { try ArchiveMeasure(lineup: lineup).inAndOut() }
+    let all: [(names: [String], run: () throws -> Void)] = [
+      (["durable"], durable.durable), (["unsynced"], durable.unsynced), (["jobs"], durable.jobs),
+      (["batches"], durable.batches), (["policies"], PolicyMeasure(lineup).all),
+      (["scan", "recovery"], ReadingMeasures(lineup: lineup).all),
+      (["cleaning"], CleaningMeasure(lineup: lineup).foreground),
+      (["archive"], ArchiveMeasure(lineup: lineup).inAndOut),
+    ]
+    for (names, run) in all where names.contains(where: settings.measures.contains) {
+      do { try run() } catch { lineup.report.failed(names.joined(separator: ", "), error) }
+    }
   }
 }

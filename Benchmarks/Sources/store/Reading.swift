@@ -27,7 +27,7 @@ struct ReadingMeasures {
         + "\(Unit.count(Double(raw) / 1e6)) MB of records in \(Unit.count(Double(stored) / 1e6)) MB"
         + " of \(files.count) segments")
     try scans(log, files, raw: raw, stored: stored)
-    guard settings.wants("recovery") else { return }
+    guard settings.measures.contains("recovery") else { return }
     try checkpoint(log)
     try opens(log)
   }
@@ -97,13 +97,13 @@ struct ReadingMeasures {
       report.note("scan", names[index], "seconds", kept)
     }
     report.say("\n" + table.text("the whole log read, verified and counted").dropLast())
-    if settings.wants("scan") {
+    if settings.measures.contains("scan") {
       report.judge(
         "scan with checksums", rates[2].map { $0 / 1e9 }, .atLeast(2), "GB/s",
         isEither: true)
       report.compare("scan with checksums", rates[2], "C", rates[0], .atLeast(0.8), isEither: true)
     }
-    if settings.wants("recovery") {
+    if settings.measures.contains("recovery") {
       report.compare("recovery without a checkpoint", rates[1], "scan", rates[2], .atLeast(0.7))
     }
   }

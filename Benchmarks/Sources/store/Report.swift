@@ -84,6 +84,7 @@ final class Report {
     var outcomes: [Outcome]
     var figures: [Note]
     var verdicts: [Verdict]
+    var failures: [String]
   }
 
   private let settings: Settings
@@ -91,6 +92,8 @@ final class Report {
   private(set) var outcomes: [Outcome] = []
   private(set) var notes: [Note] = []
   private(set) var verdicts: [Verdict] = []
+  /// Measures that came to no end, and why.
+  private(set) var failures: [String] = []
 
   init(_ settings: Settings, _ machine: Machine) {
     self.settings = settings
@@ -101,6 +104,11 @@ final class Report {
   func say(_ text: String) {
     let handle = settings.json ? FileHandle.standardError : FileHandle.standardOutput
     handle.write(Data((text + "\n").utf8))
+  }
+
+  func failed(_ measure: String, _ error: any Error) {
+    failures.append("\(measure): \(error)")
+    say("\nno figures of \(measure): \(error)")
   }
 
   func add(_ outcome: Outcome) { outcomes.append(outcome) }
@@ -178,7 +186,8 @@ final class Report {
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     let whole = Whole(
       machine: machine, seconds: settings.seconds, runs: settings.runs, outcomes: outcomes,
-      figures: notes, verdicts: verdicts)
+      figures: notes, verdicts: verdicts,
+      failures: failures)
     FileHandle.standardOutput.write(try encoder.encode(whole) + Data("\n".utf8))
   }
 

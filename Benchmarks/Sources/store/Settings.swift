@@ -90,6 +90,4 @@ struct Settings {
   }
 
   func hasWriters(_ count: Int) -> Bool { writers.isEmpty || writers.contains(count) }
-
-  func wants(_ names: String...) -> Bool { names.contains { measures.contains($0) } }
 }
