@@ -387,7 +387,7 @@ def describe(kind, payload):
         if kind in KINDS:
             return KINDS[kind], " ".join(f"{number}:{value.hex() if wire == 2 else value}" for number, wire, value in protobuf(payload))
     except Bad as error:
-        return unnamed, f"unreadable: {error}"
+        return KINDS[kind] if kind < 16 else unnamed, f"unreadable: {error}"
     return unnamed, payload.hex()
 
 
@@ -489,10 +489,9 @@ def slurp(path):
 class Log:
     """One log's directory, or one segment of it (only=its file's name; its neighbours then only testify)."""
 
-    def __init__(self, directory, log, node=None, only=None, patient=False):
+    def __init__(self, directory, log, only=None, patient=False):
         self.directory, self.log, self.only = directory, log, only
         self.node, self.former = read_identity(os.path.join(directory, "..", "IDENTITY"))
-        self.node = node or self.node
         notes = os.path.join(directory, "notes")
         self.notes = Notes(slurp(notes) if os.path.isfile(notes) else b"", log)
         self.aside, self.segments, self.unread = [], [], []
@@ -569,8 +568,15 @@ class Log:
                            "payload": r.payload.hex(), "frame_end": f.end}
         for path in self.aside:
             yield {"type": "aside", "file": path}
+        for place in self.missing():
+            yield {"type": "missing", "segment": segment_label(place)}
         for path, reason in self.unread:
             yield {"type": "unread", "file": path, "reason": reason}
+
+    def missing(self):
+        """What a note calls damaged and what isn't here at all."""
+        here = {s.place for s in self.segments}
+        return [] if self.only else sorted(p for p, (_, damaged) in self.notes.places.items() if damaged is not None and p not in here)
 
     def shown(self):
         return [s for s in self.segments if self.only in (None, os.path.basename(s.path))]
@@ -745,7 +751,8 @@ def compare(logdump, path):
         new = os.path.getmtime(ours[label][0]["file"]) >= began - 1
         (notices if new else differences).append(f"{label}: only here")
     if not notices and order:
-        state = max((ours[l][0]["state"] for l in order), key=["sound", "torn", "corrupt"].index)
+        missing = ["corrupt" for log in logs if log.missing()]
+        state = max([ours[l][0]["state"] for l in order] + missing, key=["sound", "torn", "corrupt"].index)
         fields("total", {"segments": len(ours), "records": sum(o[0]["records"] for o in ours.values()),
                          "bytes": sum(o[0]["end"] for o in ours.values()), "state": state}, total, ["segments", "records", "bytes", "state"])
     for log in logs:
