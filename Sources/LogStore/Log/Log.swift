@@ -5,10 +5,10 @@ import Synchronization
 // byte it gives away or takes was verified. It knows records as bytes and nothing of networks.
 //
 // Locks, always taken in this order: `cleaning` (examinations and deletions), `syncing` (one sync
-// at a time, and no file goes while one runs), `files` (orders writes), `state` (held for moments; all
-// that an append takes). So appends gather while a sync runs. Beside `syncing` stand `preparing`
-// and `publishing`, of which no other is held when they are taken but `cleaning`. The log starts no
-// thread; LogWriter is one.
+// at a time, and no file goes while one runs), `files` (orders writes), `state` (held for moments;
+// all that an append takes). So appends gather while a sync runs. Beside `syncing` stand
+// `preparing` and `publishing`, of which no other is held when they are taken but `cleaning`. The
+// log starts no thread; LogWriter is one.
 
 public final class Log: Sendable {
   public let directory: String

@@ -4,9 +4,10 @@
 
 extension Log {
   /// Looks at a copy that a read found damaged. `visit` gets each record that stood behind the
-  /// damage, with its new place in the open segment. Then `rescue` is told from which ordinal on
-  /// the copy will be short, and may append what it knows of that; if it throws, the copy stays. Nil if
-  /// the copy reads well now, or went. Throws `.full` without space: then nothing has changed.
+  /// damage, with its new place in the open segment. Then `rescue` is told from which ordinal
+  /// on the copy will be short, and may append what it knows of that; if it throws, the copy
+  /// stays. Nil if the copy reads well now, or went. Throws `.full` without space: then nothing
+  /// has changed.
   public func setAsideDamage(
     in name: SegmentName, visit: Visit,
     rescue: (Ordinal) throws(LogError) -> Void = { _ throws(LogError) in }

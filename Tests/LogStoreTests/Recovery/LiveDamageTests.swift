@@ -121,6 +121,7 @@ struct LiveDamageTests {
     #expect(after.log.isComplete(victim.name) == false)
     #expect(after.visited.contains { $0.record == record(59) })
     image.resize(capacity: nil)
+    try after.log.commit()
     try other.ship(victim.name, to: after.log)
     try after.log.commit()
     #expect(after.log.isComplete(victim.name) == true)
