@@ -55,7 +55,7 @@ final class StoreContender: Contender, Sendable {
     return { began in
       appender.turn += 1
       for pool in load.pools {
-        try store.writer.awaitDurable(try appender.append(pool).sequence)
+        try appender.appendDurably(pool)
       }
       return began
     }
@@ -122,12 +122,26 @@ struct Appender {
     if load.count == 1 {
       return try store.writer.append(kind: StoreContender.kind, payload: bytes)
     }
+    fill(bytes, pool)
+    return try store.writer.append(batch)
+  }
+
+  mutating func appendDurably(_ pool: RecordPool) throws {
+    let bytes = pool.records(turn, load.count)
+    if load.count == 1 {
+      try store.writer.appendDurably(kind: StoreContender.kind, payload: bytes)
+    } else {
+      fill(bytes, pool)
+      try store.writer.appendDurably(batch)
+    }
+  }
+
+  private mutating func fill(_ bytes: UnsafeRawBufferPointer, _ pool: RecordPool) {
     batch.removeAll()
     for index in 0..<load.count {
       let range = (index * pool.size)..<((index + 1) * pool.size)
       batch.append(
         kind: StoreContender.kind, payload: UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
-    return try store.writer.append(batch)
   }
 }

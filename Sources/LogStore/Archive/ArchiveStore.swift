@@ -21,6 +21,9 @@ public final class ArchiveStore: Sendable {
     var options = options
     // Of a chunk only the hash matters at the next start.
     options.abridged[.archiveChunk] = 32
+    // A chunk is read by itself, and what waits for the disk is large.
+    options.frameTarget = 512 << 10
+    options.bufferLimit = min(options.bufferLimit, 8 << 20)
     var index = ArchiveIndex()
     let (log, report) = try Log.open(
       directory, on: fs, node: node, log: .archives, options: options, entropy: &entropy

@@ -1,5 +1,3 @@
-import Synchronization
-
 // One log of one node: the segments that this node writes and its copies of others'. It promises
 // that what it reports as durable is on this disk, that a position told is final, and that every
 // byte it gives away or takes was verified. It knows records as bytes and nothing of networks.
@@ -20,18 +18,18 @@ public final class Log: Sendable {
   let fs: any FileSystem
 
   /// Serialises examinations and deletions.
-  let cleaning = Mutex(())
-  let syncing = Mutex(())
+  let cleaning = Guarded(())
+  let syncing = Guarded(())
   /// One next segment at a time.
-  let preparing = Mutex(())
+  let preparing = Guarded(())
   /// One checkpoint takes its place, or goes, at a time.
-  let publishing = Mutex(())
-  let files: Mutex<LogFiles>
-  let state: Mutex<LogState>
+  let publishing = Guarded(())
+  let files: Guarded<LogFiles>
+  let state: Guarded<LogState>
 
   init(
     _ directory: String, on fs: any FileSystem, node: NodeID, kind: LogKind, options: LogOptions,
-    startNonce: Nonce, files: consuming sending LogFiles, state: consuming sending LogState
+    startNonce: Nonce, files: consuming LogFiles, state: consuming LogState
   ) {
     self.directory = directory
     self.fs = fs
@@ -39,8 +37,8 @@ public final class Log: Sendable {
     self.kind = kind
     self.options = options
     self.startNonce = startNonce
-    self.files = Mutex(files)
-    self.state = Mutex(state)
+    self.files = Guarded(files)
+    self.state = Guarded(state)
   }
 
   deinit {

@@ -173,7 +173,7 @@ extension Log {
 
   private func cutIfNeeded(_ state: inout LogState, adding size: Int) {
     if let last = state.gather.last, last.segment == state.current,
-      last.size + size <= options.frameLimit
+      last.size + size <= options.frameLimit, last.size < options.frameTarget
     {
       return
     }

@@ -19,6 +19,9 @@ public struct LogOptions: Sendable {
   public var segmentLimit: UInt64 = 64 << 20
   /// Raw bytes in one frame, at most Format.largestFrame; a batch must fit.
   public var frameLimit = 8 << 20
+  /// A frame takes no further batch when it has reached this. Smaller frames make point reads
+  /// cheaper, larger ones compress better.
+  public var frameTarget = 8 << 20
   public var recordLimit = 4 << 20
   public var codec = Codec.lz4
   public var syncPolicy = SyncPolicy.group(maxDelay: .zero)

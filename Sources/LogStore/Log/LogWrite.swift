@@ -147,7 +147,7 @@ extension Log {
     guard var file = files.touch(name), var sealed = state.withLock({ $0[name] }) else { return }
     do throws(FileError) {
       try fs.truncate(file.handle, to: sealed.end.end.value)
-      try fs.synchronize(file.handle)
+      if options.syncPolicy != .never { try fs.synchronize(file.handle) }
     } catch {
       throw poison(error)
     }

@@ -4,9 +4,10 @@
   import Musl
 #endif
 
-// Threads that appended and go on when it is durable. It owns who waits, and tells the writer
-// thread for whom a sync is worth a moment: those that the last sync let go come back soon, and
-// one sync for all of them is as quick as one for the first. It knows no log and does no I/O.
+// Threads that appended and go on when it is durable. It owns who waits and who commits for all:
+// the first that comes, on its own thread, for handing over costs as much as a quick sync. It tells
+// it for whom a sync is worth a moment: those that the last sync let go come back soon, and one
+// sync for all of them is as quick as one for the first. It knows no log and does no I/O.
 
 final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used under mutex only
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -21,6 +22,8 @@ final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used 
   /// The last one that failed, and how; all that waited then fail with it.
   private var failure: (turn: UInt64, error: LogError)?
   private var isOver = false
+  /// One of those that wait commits.
+  private var isLed = false
   /// Who waited when the last commit ended, whether it let them go or not.
   private var expected = 0
 
@@ -40,7 +43,9 @@ final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used 
   }
 
   /// Returns when `sequence` is durable; throws what the commit threw that should have made it so.
-  func wait(for sequence: LogSequence) throws(LogError) {
+  /// If nobody else does, the caller runs `commit`, which ends with `committed`; nil: another
+  /// thread does.
+  func wait(for sequence: LogSequence, leading commit: (() -> Void)?) throws(LogError) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     guard durable < sequence else { return }
@@ -49,7 +54,14 @@ final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used 
     if waiting.count >= expected { pthread_cond_signal(gathered) }
     while durable < sequence {
       if let failure, failure.turn > turn || isOver { throw failure.error }
-      pthread_cond_wait(ended, mutex)
+      guard let commit, !isLed else {
+        pthread_cond_wait(ended, mutex)
+        continue
+      }
+      isLed = true
+      pthread_mutex_unlock(mutex)
+      commit()
+      pthread_mutex_lock(mutex)
     }
   }
 
@@ -86,19 +98,23 @@ final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used 
     return durable > sequence
   }
 
-  /// The writer thread, before a commit: until as many wait as did last time, or `deadline`.
+  /// Who is about to commit: until as many wait as did last time, or `deadline`.
   func gather(until deadline: UInt64) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while waiting.count < expected, waitForSignal(gathered, mutex, until: deadline) {}
   }
 
-  /// A commit ended. `isLast`: none follows, so whoever waits or comes fails with `error`.
-  func committed(through sequence: LogSequence, _ error: LogError?, isLast: Bool = false) {
+  /// A commit ended. `led`: by one of those that wait. `isLast`: none follows, so whoever waits or
+  /// comes fails with `error`.
+  func committed(
+    through sequence: LogSequence, _ error: LogError?, led: Bool = false, isLast: Bool = false
+  ) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     durable = max(durable, sequence)
     turns += 1
+    if led { isLed = false }
     expected = waiting.count
     if let error {
       failure = (turns, error)

@@ -1,8 +1,9 @@
 import Synchronization
 
-// The thread that makes a log durable. While one sync runs, what is appended gathers for the next:
-// that is group commit. It carries out what Pace says is due; what a commit is, is the log's. A
-// refused commit (full disk) is tried again, a poisoned or closed log ends the thread. Production
+// Makes a log durable: by a thread of its own for those that go on meanwhile, and by those that
+// wait, of whom the first commits for all. While one sync runs, what is appended gathers for the
+// next: that is group commit. It carries out what Pace says is due; what a commit is, is the log's.
+// A refused commit (full disk) is tried again, a poisoned or closed log ends the thread. Production
 // only: a simulation commits by itself.
 
 public final class LogWriter: Sendable {
@@ -22,12 +23,20 @@ public final class LogWriter: Sendable {
     var isPreparing = false
   }
 
-  /// The most of a sync's time that is spent waiting for company that the last one had.
-  private static let patience: UInt64 = 8
+  /// What was appended has to be committed by the thread.
+  private let isWoken = Atomic<Bool>(false)
+  /// Somebody who waited committed: the thread testifies that when the log rests.
+  private let wasLed = Atomic<Bool>(false)
+  /// The end of the last commit, and how long it took: nanoseconds.
+  private let lastEnd = Atomic<UInt64>(0)
+  private let lastTime = Atomic<UInt64>(0)
 
-  /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called on it after
-  /// every write and commit, successful or not: the caller asks the log what is durable, full or
-  /// poisoned. With `tellsWrites` it is called between write and sync too, for who ships bytes.
+  /// The most of a sync's time that is spent waiting for company that the last one had.
+  private static let patience: UInt64 = 2
+
+  /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called after every
+  /// write and commit, successful or not, on the thread or on that of who waited and committed: the
+  /// caller asks the log what is durable, full or poisoned. With `tellsWrites` it is called between write and sync too, for who ships bytes.
   /// If the system gives no thread, `wake` commits on its caller's.
   public init(
     _ log: Log, policy: SyncPolicy, tellsWrites: Bool = false,
@@ -42,6 +51,7 @@ public final class LogWriter: Sendable {
 
   /// Something was appended or ingested.
   public func wake() {
+    isWoken.store(true, ordering: .releasing)
     signal.raise()
     guard threads.withLock({ $0.writer == nil }) else { return }
     if !stopping.load(ordering: .acquiring) { act(.commit) }
@@ -51,7 +61,9 @@ public final class LogWriter: Sendable {
   /// than `LogOptions.bufferLimit`, the caller waits for a write: that is the back-pressure.
   @discardableResult
   public func append(_ batch: RecordBatch) throws(LogError) -> Appended {
-    try appending { () throws(LogError) in try log.append(batch) }
+    let appended = try appending { () throws(LogError) in try log.append(batch) }
+    wake()
+    return appended
   }
 
   /// A record by itself; nothing is allocated for it.
@@ -59,7 +71,34 @@ public final class LogWriter: Sendable {
   public func append(
     kind: RecordKind, payload: UnsafeRawBufferPointer
   ) throws(LogError) -> Appended {
-    try appending { () throws(LogError) in try log.append(kind: kind, payload: payload) }
+    let appended = try appending { () throws(LogError) in
+      try log.append(kind: kind, payload: payload)
+    }
+    wake()
+    return appended
+  }
+
+  /// `append` and `awaitDurable` in one, which wakes nobody: the caller commits, or another that
+  /// waits does.
+  @discardableResult
+  public func appendDurably(_ batch: RecordBatch) throws(LogError) -> Appended {
+    try durably { () throws(LogError) in try log.append(batch) }
+  }
+
+  @discardableResult
+  public func appendDurably(
+    kind: RecordKind, payload: UnsafeRawBufferPointer
+  ) throws(LogError) -> Appended {
+    try durably { () throws(LogError) in try log.append(kind: kind, payload: payload) }
+  }
+
+  private func durably(
+    _ append: () throws(LogError) -> Appended
+  ) throws(LogError) -> Appended {
+    let appended = try appending(append)
+    if case .interval = policy { wake() }
+    try awaitDurable(appended.sequence)
+    return appended
   }
 
   private func appending(
@@ -67,9 +106,7 @@ public final class LogWriter: Sendable {
   ) throws(LogError) -> Appended {
     while true {
       do throws(LogError) {
-        let appended = try append()
-        wake()
-        return appended
+        return try append()
       } catch {
         guard case .bufferFull = error else { throw error }
         // Woken first: what fills the buffer may have been appended without.
@@ -85,7 +122,11 @@ public final class LogWriter: Sendable {
   /// durable later. Throws `.poisoned` or `.closed` if it never will by this log. Not for event
   /// loops or Swift tasks, which may not block: they take `onCommit`.
   public func awaitDurable(_ sequence: LogSequence) throws(LogError) {
-    try waiters.wait(for: sequence)
+    if case .interval = policy {
+      try waiters.wait(for: sequence, leading: nil)
+    } else {
+      try waiters.wait(for: sequence) { self.lead() }
+    }
   }
 
   /// Blocks until more than `sequence` is durable; false if no more will be.
@@ -104,26 +145,53 @@ public final class LogWriter: Sendable {
 
   private func run() {
     var pace = Pace(policy)
-    var lastSync: UInt64 = 0
-    var lastEnd: UInt64 = 0
     while !stopping.load(ordering: .acquiring) {
       switch pace.due(at: Signal.now()) {
       case .wait(let until):
-        if signal.wait(until: until) { pace.woken(at: Signal.now()) }
+        guard signal.wait(until: until) else { continue }
+        if wasLed.load(ordering: .acquiring) { pace.committedByOthers(at: Signal.now()) }
+        if isWoken.exchange(false, ordering: .acquiring) { pace.woken(at: Signal.now()) }
       case .commit:
-        if case .group = policy { waiters.gather(until: lastEnd + lastSync / Self.patience) }
-        let start = Signal.now()
-        let ending = act(.commit)
+        let ending = commit()
         if ending == .ended { return }
-        lastEnd = Signal.now()
-        lastSync = lastEnd - start
-        pace.committed(at: lastEnd, refused: ending == .refused)
-        prepareNext()
-      case let due:
-        if act(due) == .ended { return }
+        pace.committed(at: Signal.now(), refused: ending == .refused)
+      case .testify:
+        wasLed.store(false, ordering: .releasing)
+        let last = lastEnd.load(ordering: .acquiring)
+        if last + Pace.idleDelay > Signal.now() {
+          wasLed.store(true, ordering: .releasing)
+          pace.committedByOthers(at: last)
+        } else if act(.testify) == .ended {
+          return
+        }
+      case .write:
+        if act(.write) == .ended { return }
       }
     }
     finish()
+  }
+
+  private func commit(led: Bool = false) -> Ending {
+    if case .group = policy {
+      let wait = lastTime.load(ordering: .relaxed) / Self.patience
+      waiters.gather(until: lastEnd.load(ordering: .relaxed) + wait)
+    }
+    let start = Signal.now()
+    let ending = act(.commit, led: led)
+    let end = Signal.now()
+    lastEnd.store(end, ordering: .releasing)
+    lastTime.store(end - start, ordering: .relaxed)
+    if ending != .ended { prepareNext() }
+    return ending
+  }
+
+  /// By one of those that wait, on its thread.
+  private func lead() {
+    switch commit(led: true) {
+    case .refused: wake()
+    case .done where !wasLed.exchange(true, ordering: .acquiringAndReleasing): signal.raise()
+    case .done, .ended: break
+    }
   }
 
   private func finish() {
@@ -134,13 +202,13 @@ public final class LogWriter: Sendable {
   private enum Ending { case done, refused, ended }
 
   @discardableResult
-  private func act(_ due: Pace.Due) -> Ending {
+  private func act(_ due: Pace.Due, led: Bool = false) -> Ending {
     defer { onCommit() }
     do throws(LogError) {
       switch due {
       case .commit:
         try log.commit { if tellsWrites { onCommit() } }
-        waiters.committed(through: log.durable, nil)
+        waiters.committed(through: log.durable, nil, led: led)
       case .write:
         try log.write()
         waiters.progressed()
@@ -152,10 +220,10 @@ public final class LogWriter: Sendable {
     } catch {
       switch error {
       case .poisoned, .closed:
-        waiters.committed(through: log.durable, error, isLast: true)
+        waiters.committed(through: log.durable, error, led: led, isLast: true)
         return .ended
       default:
-        waiters.committed(through: log.durable, error)
+        waiters.committed(through: log.durable, error, led: led)
         return .refused
       }
     }

@@ -40,6 +40,11 @@ struct Pace: Sendable {
     retryAt = refused ? now &+ Pace.retryDelay : nil
   }
 
+  /// Somebody else made all durable that there was.
+  mutating func committedByOthers(at now: UInt64) {
+    if waitingSince == nil, retryAt == nil { idleAt = now &+ Pace.idleDelay }
+  }
+
   /// What is to be done now. What it answers counts as done.
   mutating func due(at now: UInt64) -> Due {
     if let since = waitingSince {

@@ -20,7 +20,11 @@ struct CommitWaitersTests {
           for index in 0..<50 {
             do {
               let item = record(lane * 1000 + index)
-              let appended = try writer.append(RecordBatch([item]))
+              // Both ways, mixed.
+              let appended =
+                index % 3 == 0
+                ? try writer.append(RecordBatch([item]))
+                : try writer.appendDurably(RecordBatch([item]))
               try writer.awaitDurable(appended.sequence)
               if log.durable < appended.sequence { failures.add(1, ordering: .relaxed) }
             } catch { failures.add(1, ordering: .relaxed) }
@@ -36,6 +40,20 @@ struct CommitWaitersTests {
       if writers == 8 { #expect(turns < 50 * writers / 2) }
       try log.close()
     }
+  }
+
+  /// Though no append woke it, the thread testifies the durable end when the log rests.
+  @Test func whatWaitersCommittedIsTestifiedByTheThread() throws {
+    let log = try openLog(SimulatedDisk()).log
+    let writer = LogWriter(log, policy: group)
+    for index in 0..<3 { try writer.appendDurably(RecordBatch([record(index)])) }
+    let end = try #require(log.end(of: log.openSegment)).end
+    let deadline = Signal.now() + 20_000_000_000
+    while log.end(of: log.openSegment)?.end == end, Signal.now() < deadline {
+      _ = Signal().wait(until: Signal.now() + 5_000_000)
+    }
+    #expect(log.end(of: log.openSegment)?.end == end + 80)
+    writer.stop()
   }
 
   @Test func whoFindsTheBufferFullWaitsForAWrite() throws {
