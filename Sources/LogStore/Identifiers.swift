@@ -58,7 +58,8 @@ public struct Serial: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var value: UInt64
   public init(_ value: UInt64) { self.value = value }
   public static func < (a: Serial, b: Serial) -> Bool { a.value < b.value }
-  public var next: Serial { Serial(value + 1) }
+  /// Stays where it is at the greatest serial there can be: nonces tell segments apart there.
+  public var next: Serial { Serial(value < .max ? value + 1 : value) }
   public var description: String { String(value) }
 }
 

@@ -34,4 +34,7 @@ public enum Errno {
   public static let tooManyFiles = EMFILE
   public static let readOnly = EROFS
   public static let denied = EACCES
+  public static let noMemory = ENOMEM
+  public static let interrupted = EINTR
+  public static let notSupported = EOPNOTSUPP
 }

@@ -16,8 +16,12 @@ import Synchronization
 public final class PosixFileSystem: FileSystem {
   /// Descriptor -> path, read only to name the file in an error.
   private let paths = Mutex<[Int: String]>([:])
+  /// Test only: a kernel that interrupts, fails and does less than it is asked for.
+  private let faults: SystemFaults?
 
-  public init() {}
+  public init() { faults = nil }
+
+  package init(faults: SystemFaults) { self.faults = faults }
 
   public func open(_ path: String, _ mode: OpenMode) throws(FileError) -> FileHandle {
     let flags: Int32 =
@@ -42,9 +46,8 @@ public final class PosixFileSystem: FileSystem {
     var done = 0
     while done < buffer.count, let start = buffer.baseAddress {
       let place = off_t(truncatingIfNeeded: offset &+ UInt64(done))
-      let count = retrying {
-        pread(descriptor(file), start + done, buffer.count - done, place)
-      }
+      let wanted = allowed(buffer.count - done)
+      let count = retrying(.pread) { pread(descriptor(file), start + done, wanted, place) }
       if count < 0 { throw failure(.read, file) }
       if count == 0 { break }
       done += count
@@ -58,9 +61,8 @@ public final class PosixFileSystem: FileSystem {
     var done = 0
     while done < bytes.count, let start = bytes.baseAddress {
       let place = off_t(truncatingIfNeeded: offset &+ UInt64(done))
-      let count = retrying {
-        pwrite(descriptor(file), start + done, bytes.count - done, place)
-      }
+      let wanted = allowed(bytes.count - done)
+      let count = retrying(.pwrite) { pwrite(descriptor(file), start + done, wanted, place) }
       if count < 0 { throw failure(.write, file) }
       // Nothing written and no error: the kernel promises that this doesn't happen.
       if count == 0 { throw failure(.write, file, EIO) }
@@ -69,12 +71,16 @@ public final class PosixFileSystem: FileSystem {
   }
 
   public func synchronize(_ file: FileHandle) throws(FileError) {
-    if retrying({ dataSync(descriptor(file)) }) != 0 { throw failure(.synchronize, file) }
+    if retrying(.fdatasync, { dataSync(descriptor(file)) }) != 0 {
+      throw failure(.synchronize, file)
+    }
   }
 
   public func truncate(_ file: FileHandle, to length: UInt64) throws(FileError) {
     guard let length = off_t(exactly: length) else { throw failure(.truncate, file, EFBIG) }
-    if retrying({ ftruncate(descriptor(file), length) }) != 0 { throw failure(.truncate, file) }
+    if retrying(.ftruncate, { ftruncate(descriptor(file), length) }) != 0 {
+      throw failure(.truncate, file)
+    }
   }
 
   public func allocate(_ file: FileHandle, to length: UInt64) throws(FileError) {
@@ -87,7 +93,7 @@ public final class PosixFileSystem: FileSystem {
     }
     if code != 0 {
       // A reservation that failed half-way keeps no space: others may need it.
-      _ = retrying { ftruncate(descriptor(file), before) }
+      _ = retrying(.ftruncate) { ftruncate(descriptor(file), before) }
       throw failure(.allocate, file, code)
     }
   }
@@ -97,21 +103,24 @@ public final class PosixFileSystem: FileSystem {
   }
 
   public func rename(_ path: String, to target: String) throws(FileError) {
-    if retrying({ renamePath(path, target) }) != 0 { throw FileError(.rename, path, errno) }
+    if retrying(.rename, { renamePath(path, target) }) != 0 {
+      throw FileError(.rename, path, errno)
+    }
   }
 
   public func remove(_ path: String) throws(FileError) {
-    if retrying({ unlink(path) }) != 0 { throw FileError(.remove, path, errno) }
+    if retrying(.unlink, { unlink(path) }) != 0 { throw FileError(.remove, path, errno) }
   }
 
   public func list(_ directory: String) throws(FileError) -> [String] {
     let path = directory.isEmpty ? "." : directory
-    guard let stream = opendir(path) else { throw FileError(.list, directory, errno) }
+    let stream = retryingPointer(.opendir) { opendir(path) }
+    guard let stream else { throw FileError(.list, directory, errno) }
     defer { closedir(stream) }
     var names: [String] = []
     while true {
       errno = 0
-      guard let entry = readdir(stream) else {
+      guard let entry = retryingPointer(.readdir, { readdir(stream) }) else {
         if errno != 0 { throw FileError(.list, directory, errno) }
         break
       }
@@ -126,8 +135,14 @@ public final class PosixFileSystem: FileSystem {
   public func makeDirectory(_ directory: String) throws(FileError) {
     if isDirectory(directory) { return }
     let parent = parentDirectory(of: directory)
-    if !isDirectory(parent) { try makeDirectory(parent) }
-    if retrying({ mkdir(directory, 0o700) }) != 0 {
+    if !isDirectory(parent) {
+      // The root, or a working directory that is gone.
+      guard parent != directory, !parent.isEmpty else {
+        throw FileError(.makeDirectory, directory, errno == 0 ? ENOTDIR : errno)
+      }
+      try makeDirectory(parent)
+    }
+    if retrying(.mkdir, { mkdir(directory, 0o700) }) != 0 {
       let code = errno
       if code == EEXIST && isDirectory(directory) { return }
       throw FileError(.makeDirectory, directory, code == EEXIST ? ENOTDIR : code)
@@ -143,7 +158,7 @@ public final class PosixFileSystem: FileSystem {
     let descriptor = try openRegularFile(path, O_RDWR | O_CREAT, reportedAs: .lock)
     // flock(2), not fcntl(2): it belongs to this open file, so that neither a second lock in the
     // same process slips through nor another close of the same file drops it.
-    if retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
+    if retrying(.flock, { flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
       let code = errno
       closeDescriptor(descriptor)
       throw FileError(.lock, path, code)
@@ -158,10 +173,10 @@ public final class PosixFileSystem: FileSystem {
   ) throws(FileError) -> Int32 {
     // O_NONBLOCK: opening a named pipe must not wait for its other end; files don't mind.
     let flags = flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-    let descriptor = retrying { openPath(path, flags, 0o600) }
+    let descriptor = retrying(.open) { openPath(path, flags, 0o600) }
     if descriptor < 0 { throw FileError(operation, path, errno) }
     var status = stat()
-    if fstat(descriptor, &status) != 0 {
+    if retrying(.fstat, { fstat(descriptor, &status) }) != 0 {
       let code = errno
       closeDescriptor(descriptor)
       throw FileError(operation, path, code)
@@ -178,17 +193,19 @@ public final class PosixFileSystem: FileSystem {
     _ directory: String, reportedAs operation: FileOperation
   ) throws(FileError) {
     let path = directory.isEmpty ? "." : directory
-    let descriptor = retrying { openPath(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0) }
+    let descriptor = retrying(.open) { openPath(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0) }
     if descriptor < 0 { throw FileError(operation, directory, errno) }
     defer { closeDescriptor(descriptor) }
-    if retrying({ fsync(descriptor) }) != 0 { throw FileError(operation, directory, errno) }
+    if retrying(.fsync, { fsync(descriptor) }) != 0 { throw FileError(operation, directory, errno) }
   }
 
   private func fileLength(
     of file: FileHandle, reportedAs operation: FileOperation
   ) throws(FileError) -> off_t {
     var status = stat()
-    if fstat(descriptor(file), &status) != 0 { throw failure(operation, file) }
+    if retrying(.fstat, { fstat(descriptor(file), &status) }) != 0 {
+      throw failure(operation, file)
+    }
     return status.st_size
   }
 
@@ -205,50 +222,97 @@ public final class PosixFileSystem: FileSystem {
   }
 }
 
-private func descriptor(_ file: FileHandle) -> Int32 { Int32(truncatingIfNeeded: file.value) }
+// MARK: - Interrupted and cut short
 
-/// Repeats a call that a signal interrupted before it did anything. For fsync too: EINTR says that
-/// it wasn't finished, not that it failed; a real failure is still reported by the next call.
-private func retrying<Result: FixedWidthInteger>(_ call: () -> Result) -> Result {
-  while true {
-    let result = call()
-    if result != -1 || errno != EINTR { return result }
+/// The system's calls, for tests that make them fail.
+package enum SystemCall: String, Hashable, Sendable, CaseIterable {
+  case open, pread, pwrite, fdatasync, ftruncate, allocate, fstat, stat, rename, unlink, opendir
+  case readdir, mkdir, fsync, flock
+}
+
+/// What a test makes the system do: fail a call with an errno, move fewer bytes than it could.
+package struct SystemFaults: Sendable {
+  package var strike: @Sendable (SystemCall) -> Int32?
+  /// Of so many bytes, how many a read or a write moves: at least one.
+  package var limit: @Sendable (Int) -> Int
+
+  package init(
+    limit: @escaping @Sendable (Int) -> Int = { $0 },
+    strike: @escaping @Sendable (SystemCall) -> Int32?
+  ) {
+    self.strike = strike
+    self.limit = limit
   }
 }
 
-private func isDirectory(_ path: String) -> Bool {
-  var status = stat()
-  return stat(path.isEmpty ? "." : path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-}
-
-/// An errno, 0 if the space is reserved.
-private func reserve(_ descriptor: Int32, from: off_t, to: off_t) -> Int32 {
-  #if os(Linux)
+extension PosixFileSystem {
+  /// Repeats a call that a signal interrupted before it did anything. For fsync too: EINTR says
+  /// that it wasn't finished, not that it failed; a real failure is still reported by the next
+  /// call.
+  private func retrying<Result: FixedWidthInteger>(
+    _ name: SystemCall, _ call: () -> Result
+  ) -> Result {
     while true {
-      let code = posix_fallocate(descriptor, from, to - from)
-      if code != EINTR { return code }
+      let result = isStruck(name) ? -1 : call()
+      if result != -1 || errno != EINTR { return result }
     }
-  #else
-    return ENOTSUP
-  #endif
+  }
+
+  private func retryingPointer<Result>(_ name: SystemCall, _ call: () -> Result?) -> Result? {
+    while true {
+      if !isStruck(name), let result = call() { return result }
+      if errno != EINTR { return nil }
+      errno = 0
+    }
+  }
+
+  /// With errno set, if so.
+  private func isStruck(_ name: SystemCall) -> Bool {
+    guard let faults, let code = faults.strike(name) else { return false }
+    errno = code
+    return true
+  }
+
+  private func allowed(_ count: Int) -> Int { faults.map { $0.limit(count) } ?? count }
+
+  private func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return retrying(.stat, { stat(path.isEmpty ? "." : path, &status) }) == 0
+      && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// An errno, 0 if the space is reserved.
+  private func reserve(_ descriptor: Int32, from: off_t, to: off_t) -> Int32 {
+    #if os(Linux)
+      while true {
+        // It returns what others put into errno.
+        let code =
+          isStruck(.allocate) ? errno : posix_fallocate(descriptor, from, to - from)
+        if code != EINTR { return code }
+      }
+    #else
+      return ENOTSUP
+    #endif
+  }
+
+  /// Where the file system can't reserve (NFS, FUSE), zeros do it. An errno, 0 if all are written.
+  private func writeZeros(_ descriptor: Int32, from: off_t, to: off_t) -> Int32 {
+    let zeros = [UInt8](repeating: 0, count: 1 << 16)
+    var place = from
+    while place < to {
+      let wanted = allowed(Int(min(off_t(zeros.count), to - place)))
+      let count = retrying(.pwrite) {
+        zeros.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, wanted, place) }
+      }
+      if count < 0 { return errno }
+      if count == 0 { return EIO }
+      place += off_t(count)
+    }
+    return 0
+  }
 }
 
-/// Where the file system can't reserve (NFS, FUSE), zeros do it. An errno, 0 if all are written.
-private func writeZeros(_ descriptor: Int32, from: off_t, to: off_t) -> Int32 {
-  let zeros = [UInt8](repeating: 0, count: 1 << 16)
-  var place = from
-  while place < to {
-    let count = retrying {
-      zeros.withUnsafeBytes { bytes in
-        pwrite(descriptor, bytes.baseAddress, Int(min(off_t(bytes.count), to - place)), place)
-      }
-    }
-    if count < 0 { return errno }
-    if count == 0 { return EIO }
-    place += off_t(count)
-  }
-  return 0
-}
+private func descriptor(_ file: FileHandle) -> Int32 { Int32(truncatingIfNeeded: file.value) }
 
 // The system's functions whose names the methods above hide.
 

@@ -23,6 +23,10 @@ enum Format {
   /// No segment is longer than this.
   static let largestSegment: UInt64 = 1 << 40
 
+  /// What a retirement, a floor or a closing says of a serial beyond this is not believed: it is
+  /// no writer's, and the writer's next one has to be above it.
+  static let largestSerial: UInt64 = 1 << 62
+
   @inline(__always)
   static func padded(_ size: Int) -> Int { (size + 7) & ~7 }
 

@@ -3,6 +3,8 @@
 
 struct PayloadDecoder: ~Copyable, Sendable {
   private var scratch = FlatBuffer()
+  /// Bytes that it holds on to.
+  var held: Int { scratch.capacity }
 
   /// The raw record bytes of `frame`, whose header was verified. They hold exactly the number of
   /// records that the header tells.
@@ -25,4 +27,7 @@ struct PayloadDecoder: ~Copyable, Sendable {
     try RecordWalker.check(raw, count: header.count)
     return raw
   }
+
+  /// Test only: takes a length for what it says, before anything is checked.
+  mutating func believe(_ size: UInt32) { scratch.reserve(Int(size)) }
 }

@@ -120,7 +120,7 @@ extension Log {
   ) throws(LogError) -> OpenFile {
     if let file = files.touch(name) { return file }
     do throws(FileError) {
-      files.keep(name, OpenFile(handle: try fs.open(path(of: name), isNew ? .create : .update)))
+      files.keep(name, OpenFile(handle: try openCopyFile(path(of: name), isNew)))
       if isNew { files.directoryDirty = true }
     } catch {
       if error.isFull { throw .full(.disk(error)) }
@@ -128,6 +128,16 @@ extension Log {
     }
     guard let file = files.open[name] else { throw .unknownSegment(name) }
     return file
+  }
+
+  private func openCopyFile(_ path: String, _ isNew: Bool) throws(FileError) -> FileHandle {
+    guard isNew else { return try fs.open(path, .update) }
+    do throws(FileError) { return try fs.open(path, .create) } catch {
+      // Left by an attempt that found no space, and could not be taken back; nobody was told of it.
+      guard error.isExisting else { throw error }
+      try fs.remove(path)
+      return try fs.open(path, .create)
+    }
   }
 
   /// Takes back the file of a copy whose first bytes found no space.

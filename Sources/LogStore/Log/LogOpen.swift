@@ -20,8 +20,15 @@ extension Log {
       // A full disk does without new notes: all that is held must stay readable.
       guard error.isFull else { throw .io(error) }
     }
-    try recovery.scan(visit: visit)
-    let (copies, salvage) = try recovery.settle()
+    let copies: [Copy]
+    let salvage: [Salvage]
+    do throws(LogError) {
+      try recovery.scan(visit: visit)
+      (copies, salvage) = try recovery.settle()
+    } catch {
+      files.notes?.close(on: fs)
+      throw error
+    }
     files.uptimes = recovery.notes.uptimes
     for scan in recovery.scans { files.indexes[scan.name] = scan.index }
     let state = startState(
@@ -46,7 +53,8 @@ extension Log {
     _ recovery: borrowing Recovery, _ node: NodeID, _ log: LogKind, _ knownSerial: Serial?,
     _ copies: [Copy], nonce: UInt64, seed: UInt64, _ bugs: PlantedBugs
   ) -> LogState {
-    let highest = max(recovery.highestSerial ?? Serial(0), knownSerial ?? Serial(0))
+    let known = min(knownSerial ?? Serial(0), Serial(Format.largestSerial))
+    let highest = max(recovery.highestSerial ?? Serial(0), known)
     let own = copies.filter { $0.end.name.node == node }
     // An empty one was made ready and never used: nothing is to be told of it.
     let used = own.filter { $0.end.records > .zero }

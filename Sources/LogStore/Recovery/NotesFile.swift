@@ -95,14 +95,30 @@ struct NotesFile: Sendable {
     let file: NotesFile
     do throws(FileError) {
       let handle = try fs.open(path, .update)
-      let size = min(try fs.size(handle), largest)
-      try read(handle, size, log, on: fs, into: &notes)
+      let size = try closing(handle, on: fs) { () throws(FileError) in
+        let size = min(try fs.size(handle), largest)
+        try read(handle, size, log, on: fs, into: &notes)
+        return size
+      }
       file = NotesFile(path: path, log: log, handle: handle, end: (size + 63) & ~63)
     } catch  where error.code == missingFile {
-      file = NotesFile(path: path, log: log, handle: try fs.open(path, .create), end: 0)
-      try fs.synchronizeDirectory(directory)
+      let handle = try fs.open(path, .create)
+      try closing(handle, on: fs) { () throws(FileError) in
+        try fs.synchronizeDirectory(directory)
+      }
+      file = NotesFile(path: path, log: log, handle: handle, end: 0)
     }
     return (file, notes)
+  }
+
+  /// Runs `body`; the file is closed if it throws.
+  private static func closing<Result>(
+    _ handle: FileHandle, on fs: any FileSystem, _ body: () throws(FileError) -> Result
+  ) throws(FileError) -> Result {
+    do throws(FileError) { return try body() } catch {
+      fs.close(handle)
+      throw error
+    }
   }
 
   /// The notes as they stand, for inspection; none if there is no file.
@@ -142,14 +158,11 @@ struct NotesFile: Sendable {
     let fresh = path + ".new"
     do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
     var file = NotesFile(path: path, log: log, handle: try fs.open(fresh, .create), end: 0)
-    do throws(FileError) {
+    try Self.closing(file.handle, on: fs) { () throws(FileError) in
       try file.append(notes.all, on: fs)
       file.rewrittenEnd = file.end
       try fs.synchronize(file.handle)
       try fs.rename(fresh, to: path)
-    } catch {
-      fs.close(file.handle)
-      throw error
     }
     fs.close(handle)
     // Should a power cut take the name, the long file is there again: it tells the same.

@@ -106,25 +106,32 @@ extension Log {
   }
 
   private func copy(_ path: String, to copy: String, count: UInt64) throws(FileError) {
-    let source = try fs.open(path, .read)
-    defer { fs.close(source) }
+    try fs.copyPrefix(of: path, to: copy, count: count)
+    try fs.synchronizeDirectory(directory)
+  }
+}
+
+extension FileSystem {
+  /// Makes `copy` anew of the first `count` bytes of the file at `path`, and syncs it.
+  func copyPrefix(of path: String, to copy: String, count: UInt64) throws(FileError) {
+    let source = try open(path, .read)
+    defer { close(source) }
     // An attempt that found no space may have left one.
-    do throws(FileError) { try fs.remove(copy) } catch {
+    do throws(FileError) { try remove(copy) } catch {
       guard error.isMissing else { throw error }
     }
-    let target = try fs.open(copy, .create)
-    defer { fs.close(target) }
+    let target = try open(copy, .create)
+    defer { close(target) }
     var buffer = FlatBuffer(capacity: 1 << 20)
     var at: UInt64 = 0
     while at < count {
       let part = Int(min(UInt64(buffer.capacity), count - at))
       let space = UnsafeMutableRawBufferPointer(rebasing: buffer.space[0..<part])
-      buffer.setCount(try fs.read(source, into: space, at: at))
-      guard buffer.count > 0 else { throw FileError(.read, path, 5) }
-      try fs.write(target, buffer.bytes, at: at)
+      buffer.setCount(try read(source, into: space, at: at))
+      guard buffer.count > 0 else { throw FileError(.read, path, Errno.inputOutput) }
+      try write(target, buffer.bytes, at: at)
       at += UInt64(buffer.count)
     }
-    try fs.synchronize(target)
-    try fs.synchronizeDirectory(directory)
+    try synchronize(target)
   }
 }

@@ -188,12 +188,47 @@ struct Recovery: ~Copyable {
   private func synchronize(_ scan: SegmentScan, cut: Bool) throws(LogError) {
     if bugs.contains(.recoveredUnsynced) && !cut { return }
     if !cut, scan.checkpointed == scan.end { return }
+    let known = bugs.contains(.recoveredUnsynced) ? scan.end : min(believedEnd(scan), scan.end)
     try LogError.io { () throws(FileError) in
+      if known == 0, scan.end > 0, try renew(scan) { return }
       let handle = try fs.open(scan.path, .update)
       defer { fs.close(handle) }
+      try rewrite(scan, from: known, to: handle)
       if cut { try fs.truncate(handle, to: scan.end) }
       if !bugs.contains(.recoveredUnsynced) { try fs.synchronize(handle) }
     }
+  }
+
+  /// A sync that failed before this start may have left bytes that everybody reads and that no
+  /// later sync writes, for the system takes them for written. So what nothing testifies to be
+  /// durable is written again before it is synced.
+  private func rewrite(
+    _ scan: SegmentScan, from start: UInt64, to handle: FileHandle
+  ) throws(FileError) {
+    var buffer = FlatBuffer(capacity: start < scan.end ? 256 * 1024 : 0)
+    var at = start
+    while at < scan.end {
+      let part = Int(min(UInt64(buffer.capacity), scan.end - at))
+      let space = UnsafeMutableRawBufferPointer(rebasing: buffer.space[0..<part])
+      buffer.setCount(try fs.read(handle, into: space, at: at))
+      guard buffer.count > 0 else { throw FileError(.read, scan.path, Errno.inputOutput) }
+      try fs.write(handle, buffer.bytes, at: at)
+      at += UInt64(buffer.count)
+    }
+  }
+
+  /// The same for a file of which nothing at all is testified, not even its name: a copy under a
+  /// new entry takes its place. Cut off half-way, the copy is removed by the next start. False
+  /// without space for it: a full disk must not keep a log from opening.
+  private func renew(_ scan: SegmentScan) throws(FileError) -> Bool {
+    let fresh = path(SegmentFileName.stem(scan.name) + SegmentFileName.freshSuffix)
+    do throws(FileError) { try fs.copyPrefix(of: scan.path, to: fresh, count: scan.end) } catch {
+      guard error.isFull else { throw error }
+      do throws(FileError) { try fs.remove(fresh) } catch { if !error.isMissing { throw error } }
+      return false
+    }
+    try fs.rename(fresh, to: scan.path)
+    return true
   }
 
   mutating func salvaged(_ item: Salvage, frames: Int, records: Int, kept: String) {

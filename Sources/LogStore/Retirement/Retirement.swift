@@ -39,7 +39,8 @@ public enum Retirement: Hashable, Sendable {
   /// Nil for other kinds and for payloads that can't be read.
   public init?(kind: RecordKind, payload: UnsafeRawBufferPointer) {
     guard kind == .retired || kind == .floor || kind == .closed,
-      let fields = RetirementFields(payload), let log = LogKind(rawValue: fields.log)
+      let fields = RetirementFields(payload), let log = LogKind(rawValue: fields.log),
+      fields.serial <= Format.largestSerial
     else { return nil }
     let node = NodeID(ID128(high: fields.high, low: fields.low))
     let serial = Serial(fields.serial)

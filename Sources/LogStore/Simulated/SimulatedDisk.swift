@@ -31,6 +31,9 @@ public final class SimulatedDisk: FileSystem {
   /// Changes the capacity in bytes; what is there stays. Nil is endless.
   public func resize(capacity: UInt64?) { state.withLock { $0.capacity = capacity } }
 
+  /// Files that were opened or locked and not closed.
+  package var openFileCount: Int { state.withLock { $0.openFileCount } }
+
   /// Bytes that files take, in whole pages.
   public var usedBytes: UInt64 { state.withLock { UInt64($0.usedPages) * SimulatedState.pageSize } }
 

@@ -25,6 +25,7 @@ struct SimulatedState: Sendable {
   private let keepsLog: Bool
   private var openFiles: [Int: OpenFile] = [:]
   private var locked: Set<Int> = []
+  var openFileCount: Int { openFiles.count }
   private var nextFile = 1
   /// Goes on through crashes, so that a handle of before never hits a file of after.
   private var nextHandle = 3

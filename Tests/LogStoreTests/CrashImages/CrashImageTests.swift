@@ -8,7 +8,7 @@ import Testing
 @Suite struct CrashImageTests {
   /// The amount of VERIFICATION.md, spread over seeds; RPCV_CRASH_IMAGES asks for more.
   static let chunks = 20
-  static let imagesAChunk = 1_000
+  static let imagesAChunk = TestAmount.crashImages / chunks
 
   @Test(arguments: 0..<chunks)
   func recoversEveryImage(_ chunk: Int) {

@@ -190,9 +190,16 @@ final class CrashWorkload {
 
   func see(_ log: Log, _ name: SegmentName, from known: Int) {
     guard let end = log.end(of: name), end.end.value > UInt64(known) else { return }
-    guard
-      let new = try? log.read(name, from: Offset(UInt64(known)), maxBytes: Int(end.end.value))
-    else { return violate("I2: \(name) can't be read from \(known)") }
+    let new: [UInt8]
+    do throws(LogError) {
+      new = try log.read(name, from: Offset(UInt64(known)), maxBytes: Int(end.end.value))
+    } catch {
+      if settings.fault != nil, case .io = error {
+        refusals += 1
+        return
+      }
+      return violate("I2: \(name) can't be read from \(known): \(error)")
+    }
     if !truth.see(new, of: name, at: known, moment) {
       violate("I2: \(name) changed under its readers")
     }

@@ -118,6 +118,43 @@ enum DirectedScenarios {
     return violations
   }
 
+  /// B18: an offer of one frame that says how long it is. Whatever it says, no more memory is
+  /// taken than the longest frame there may be, and the log goes on.
+  static func aLengthFromTheWire(_ seed: UInt64, withBug: Bool) throws -> [String] {
+    let writer = try node(2)
+    try writer.appendData(1...3)
+    try writer.commit()
+    let name = writer.log.openSegment
+    let intact = try writer.log.read(name, from: .zero, maxBytes: .max)
+    var dice = SplitMix64(seed: seed)
+    var violations: [String] = []
+    for length in [UInt32(Format.largestFrame) + 1, 1 << 28, UInt32(dice.next() >> 36), 1 << 30] {
+      var bytes = intact
+      let field = Format.segmentHeaderSize + (dice.next() % 2 == 0 ? 20 : 24)
+      bytes.withUnsafeMutableBytes { bytes in
+        bytes.putLittle(length, at: field)
+        bytes.putLittle(length, at: Format.segmentHeaderSize + 20)
+      }
+      var decoder = PayloadDecoder()
+      let outcome = bytes.withUnsafeBytes { bytes -> String? in
+        var offer = Offer(name: name, offset: 0, bytes: bytes)
+        offer.believesSizes = withBug
+        do throws(IngestError) {
+          _ = try offer.relation(decoder: &decoder) { _, _ throws(LogError) in [] }
+          return "I2: a frame with a length of \(length) is taken"
+        } catch {
+          if case .damaged = error { return nil }
+          return "I10: a length of \(length) is refused as: \(error)"
+        }
+      }
+      if let outcome { violations.append(outcome) }
+      if decoder.held > 2 * Format.largestFrame {
+        violations.append("I9: \(decoder.held) bytes are held for a length of \(length)")
+      }
+    }
+    return violations
+  }
+
   /// B23: two nodes with equal facts, restarted again and again. Each start has its log merged
   /// once; what the other one holds must not make either write its data again and again.
   static func twoNodesWithEqualFacts(_ seed: UInt64, withBug: Bool) throws -> [String] {

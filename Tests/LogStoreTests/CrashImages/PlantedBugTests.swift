@@ -56,6 +56,7 @@ struct PlantedBugCase: Sendable, CustomTestStringConvertible {
     .scenario("B4", ["I1"], DirectedScenarios.rotBeforeADurableEnd),
     .scenario("B7", ["I1", "I4"], DirectedScenarios.aCoverThatIsNotDurable),
     .scenario("B8", ["I1", "I4"], DirectedScenarios.aLongerCopyThanTheRetirers),
+    .scenario("B18", ["I9"], DirectedScenarios.aLengthFromTheWire),
     .scenario("B23", ["L2"], DirectedScenarios.twoNodesWithEqualFacts),
   ]
 }

@@ -12,19 +12,29 @@ enum DiskUnderTest: String, CaseIterable, Sendable {
 
   /// Runs the body in a fresh directory, which is gone afterwards.
   func run(_ body: (any FileSystem, String) throws -> Void) throws {
+    let (disk, directory) = try start()
+    defer { end(directory) }
+    try body(disk, directory)
+  }
+
+  /// A fresh directory; `end` takes it away.
+  func start() throws -> (any FileSystem, String) {
     switch self {
     case .simulated:
       let disk = SimulatedDisk()
       try disk.makeDirectory("/test")
-      try body(disk, "/test")
+      return (disk, "/test")
     case .posix:
       let base = FileManager.default.temporaryDirectory
       let directory = base.appendingPathComponent("rpcv-\(UUID().uuidString)").path
       let disk = PosixFileSystem()
       try disk.makeDirectory(directory)
-      defer { try? FileManager.default.removeItem(atPath: directory) }
-      try body(disk, directory)
+      return (disk, directory)
     }
+  }
+
+  func end(_ directory: String) {
+    if self == .posix { try? FileManager.default.removeItem(atPath: directory) }
   }
 }
 
