@@ -118,7 +118,14 @@ extension SegmentMark {
     mark.cursor.lastFrame = Offset(bytes.little(28))
     mark.cursor.previousEnd = bytes.little(36)
     mark.rawBytes = bytes.little(44)
+    let limit = Format.largestSegment
+    guard mark.cursor.offset.value <= limit, mark.cursor.records.value <= limit,
+      mark.cursor.lastFrame.value <= limit
+    else { return nil }
     for item in 0..<count {
+      guard bytes.little(head + 16 * item, as: UInt64.self) <= limit,
+        bytes.little(head + 16 * item + 8, as: UInt64.self) <= limit
+      else { return nil }
       mark.index.restore(
         Ordinal(bytes.little(head + 16 * item)), at: Offset(bytes.little(head + 16 * item + 8)))
     }

@@ -73,3 +73,11 @@ public struct DrainStep: Sendable {
   /// The next step has more to do at once.
   public var hasMore = false
 }
+
+extension Drainer {
+  /// Gives up what is under way and closes its files; nothing is lost by it.
+  public mutating func stop(_ log: Log) {
+    if case .surveying(var pass) = phase { pass.abandon(log) }
+    phase = .idle
+  }
+}

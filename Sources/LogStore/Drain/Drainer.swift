@@ -171,12 +171,6 @@ public struct Drainer: Sendable {
   }
 
   /// Who was away waits the whole grace again, and drains nothing meanwhile.
-  /// Gives up what is under way and closes its files; nothing is lost by it.
-  public mutating func stop(_ log: Log) {
-    if case .surveying(var pass) = phase { pass.abandon(log) }
-    phase = .idle
-  }
-
   private mutating func rest() {
     waiting = [:]
     if case .surveying = phase { return }

@@ -23,7 +23,8 @@ struct RetirementTests {
 
   @Test func recordsComeBack() {
     for item in [
-      Retirement.retired(name(300, nonce: .max)), .floor(otherNode, .facts, below: Serial(.max)),
+      Retirement.retired(name(300, nonce: .max)),
+      .floor(otherNode, .facts, below: Serial(Format.largestSerial)),
       .closed(NodeID(ID128(high: 0, low: 0)), .facts, Serial(1)),
     ] {
       #expect(decode(item.record) == item)

@@ -45,8 +45,9 @@ struct ConcurrencyTests {
       let scene = Scene(log, .group(maxDelay: .zero))
       let foreign = try openLog(SimulatedDisk(), node: otherNode, seed: 5, options: Self.options)
         .log
+      let follower = Self.thread(scene) { Self.follow(scene) }
       let others = [
-        Self.thread(scene) { Self.follow(scene) }, Self.thread(scene) { Self.readRecords(scene) },
+        Self.thread(scene) { Self.readRecords(scene) },
         Self.thread(scene) { Self.clean(scene) },
         Self.thread(scene) { Self.copy(foreign, scene) }, Self.thread(scene) { Self.look(scene) },
       ]
@@ -56,7 +57,9 @@ struct ConcurrencyTests {
       for thread in appending { thread?.join() }
       scene.isOver.store(true, ordering: .releasing)
       for thread in others { thread?.join() }
+      // The follower waits for commits: it ends with them.
       scene.writer.stop()
+      follower?.join()
       try log.close()
       let failures = scene.failures.withLock { $0 }
       #expect(failures.isEmpty)
