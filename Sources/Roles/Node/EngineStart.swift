@@ -64,7 +64,8 @@ extension NodeEngine {
               node: facts.node, start: facts.startNonce, wallTime: settings.wallTime, ring: ring))))
     }
     if let (serverSettings, _) = settings.server {
-      server = Server(node: facts.node, serverSettings)
+      server = Server(
+        node: facts.node, former: cleaning.formerNodes, serverSettings)
     }
     if let clientSettings = settings.client { client = Client(clientSettings) }
     settle()

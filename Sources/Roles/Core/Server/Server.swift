@@ -14,6 +14,8 @@ import ReplicationCore
 public struct Server: Sendable {
   let settings: ServerSettings
   public let node: NodeID
+  /// Identities that its directory had before: the results in its log under these are its to bring.
+  private let former: Set<NodeID>
   var offer = Offer(slots: 0, prefetch: 0, services: [])
   var dice = Dice(seed: 0)
   var incarnation: UInt64 = 0
@@ -51,8 +53,13 @@ public struct Server: Sendable {
   var toldWake: Instant?
   var toldConflict = false
 
-  public init(node: NodeID, _ settings: ServerSettings = ServerSettings()) {
+  func isMine(_ server: NodeID) -> Bool { server == node || former.contains(server) }
+
+  public init(
+    node: NodeID, former: Set<NodeID> = [], _ settings: ServerSettings = ServerSettings()
+  ) {
     self.node = node
+    self.former = former
     self.settings = settings
     shelf = RecordShelf(budget: settings.memoryBudget)
   }

@@ -57,9 +57,9 @@ extension Server {
         continue
       }
       switch fact {
-      case .finished(let value) where value.server == node:
+      case .finished(let value) where isMine(value.server):
         foldEnd(value.task, record, position, batch.sequence)
-      case .failed(let value) where value.server == node:
+      case .failed(let value) where isMine(value.server):
         foldEnd(value.task, record, position, batch.sequence)
       case .assigned(let value) where value.server == node:
         if !held.holds(value.task) { unended[value.task] = value }
@@ -83,7 +83,7 @@ extension Server {
       shelf.put(task, record, at: position)
     } else if held.holds(task) {
       shelf.put(task, record, at: position)
-    } else if !isStarted, position.segment.node == node {
+    } else if !isStarted, isMine(position.segment.node) {
       held.add(task, .offered)
       gate.hold(task, until: sequence)
       shelf.put(task, record, at: position)
@@ -237,8 +237,8 @@ extension Server {
       return false
     }
     switch fact {
-    case .finished(let value): return value.server == node && !isKept(value.task)
-    case .failed(let value): return value.server == node && !isKept(value.task)
+    case .finished(let value): return isMine(value.server) && !isKept(value.task)
+    case .failed(let value): return isMine(value.server) && !isKept(value.task)
     default: return false
     }
   }
