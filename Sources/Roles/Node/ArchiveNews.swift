@@ -37,6 +37,11 @@ struct ArchiveNews: Sendable {
   private var localPuts: [(archive: ArchiveID, owner: TransferOwner)] = []
   private var peers: [SegmentName: Ordinal] = [:]
 
+  /// Watched and not here, in order.
+  var missing: [ArchiveID] {
+    watched.filter { $0.value <= .missing }.map(\.key).sorted()
+  }
+
   mutating func watch(_ id: ArchiveID) -> Bool {
     guard watched[id] == nil else { return false }
     watched[id] = .missing

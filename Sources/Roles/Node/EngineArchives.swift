@@ -197,6 +197,15 @@ extension NodeEngine {
     archivesAdvanced()
   }
 
+  /// Whoever was met since may have what is missing.
+  mutating func seekArchives() {
+    guard !otherCoordinators.isEmpty else { return }
+    for id in archiveNews.missing {
+      run(transfers.download(id, from: otherCoordinators, for: .coordinator, givesUp: false))
+    }
+    archivesMayBeSafe()
+  }
+
   private func state(of id: ArchiveID) -> (state: ArchiveState, unmet: Position?) {
     guard archives.isComplete(id) else {
       let key = TransferKey(owner: .coordinator, archive: id, uploads: false)

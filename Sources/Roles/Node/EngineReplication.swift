@@ -85,6 +85,7 @@ extension NodeEngine {
       }
       outputs.append(.commitSoon(name.log))
       outcome = .accepted(end)
+      if cleaning.lastCaughtUp == nil { events.append(.coordinator(.neighbourAnswered)) }
       if name.log == .archives { archivesAdvanced() }
       noteHealing(of: name)
     } catch {
@@ -135,9 +136,10 @@ extension NodeEngine {
         suspected: replicator.suspects(entry.address))
     }
     guard view != lastRing else { return }
-    let listed = lastRing.listed
+    let before = lastRing
     lastRing = view
-    if view.listed != listed { archivesMayBeSafe() }
+    if view.addresses != before.addresses { seekArchives() }
+    if view.listed != before.listed { archivesMayBeSafe() }
     events.append(.coordinator(.ring(view)))
   }
 

@@ -34,7 +34,7 @@ public struct NodeSettings: Sendable {
   }
 
   /// Facts that free space: they may use the log's reserve.
-  static let reserveKinds: Set<RecordKind> = [.released, .cancelled]
+  static let reserveKinds: Set<RecordKind> = [.released, .cancelled, .failed]
 
   /// Under a quota new work is taken again only when some room has been made.
   func isBelowHighWater(_ used: UInt64) -> Bool {

@@ -142,6 +142,28 @@ import Testing
     #expect(h.assigned(poll).count == 1)
   }
 
+  @Test func aGreaterPriorityGoesFirst() {
+    var h = CoordinatorHarness()
+    h.submit(1...2)
+    h.submit(3...4) { $0.priority = 5 }
+    h.submit(5...5) { $0.priority = -1 }
+    var server = FakeServer(1)
+    let order = h.pull(server.next(), wants: 5).map(\.call.counter.value)
+    #expect(order == [3, 4, 1, 2, 5])
+  }
+
+  /// A release that reaches beyond all counters costs no step a counter.
+  @Test func aReleaseOfEverythingIsSteppedOver() {
+    var h = CoordinatorHarness()
+    h.submit(1...3)
+    h.append([CallSample.released(2...(UInt64.max >> 1))], to: h.foreign)
+    var request = ClientRequest(session: CallSample.session)
+    request.wantsHash = true
+    let answer = h.answer(request)
+    #expect(answer?.acceptedThrough.value ?? 0 >= 3)
+    #expect(answer?.digestsHash != nil)
+  }
+
   @Test func aFullLogGivesOutNothing() {
     var h = CoordinatorHarness()
     h.submit(1...1)

@@ -185,7 +185,7 @@ extension Client {
     progress.submittedThrough = submittedThrough
     progress.acceptedThrough = min(contact.acceptedThrough, comparedThrough)
     progress.safeThrough = min(safeThrough, comparedThrough)
-    let unlogged = pendingRelease.isEmpty ? 0 : 1
+    let unlogged = (pendingRelease.isEmpty ? 0 : 1) + (pendingCancels.isEmpty ? 0 : 1)
     progress.isFlushing = isFlushing
     progress.unheldControls = outbox.unheldCount + unlogged
     progress.unsafeControls = outbox.unsafeCount + unlogged

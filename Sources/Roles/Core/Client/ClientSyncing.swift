@@ -18,7 +18,8 @@ extension Client {
     if historyPage() != nil || unpolledResults() != nil { return .zero }
     var due: Instant?
     if let oldest = nextControl() { due = oldest }
-    if !isAllSafe {
+    // What is attached asks for others' calls, of which there may be news, or more to cancel.
+    if !isAllSafe || attachment != nil {
       let again = contact.lastSync + settings.heartbeat
       due = due.map { min($0, again) } ?? again
     }

@@ -20,7 +20,7 @@ extension Coordinator {
     var bytes = 0
     let bound = min(limit, UInt64(settings.assignmentsPerAnswer))
     while UInt64(work.count) < bound, mayAssign,
-      let key = runQueue.earliest(of: servers[server]?.keys ?? []),
+      let key = runQueue.first(of: servers[server]?.keys ?? []),
       let given = assign(key, to: server)
     {
       work.append(given)
@@ -61,8 +61,9 @@ extension Coordinator {
     dirtyServices = SortedSet()
     guard mayAssign else { return }
     var given: [NodeID: [Given]] = [:]
-    while let service = services.earliestWaiting(runQueue, waiting),
-      let server = waiting.first(for: service), let key = runQueue.first(for: service)?.key
+    while let service = runQueue.next(
+      among: services.lazy.filter { [waiting] in waiting.isWaiting(for: $0) }),
+      let server = waiting.first(for: service), let key = runQueue.first(for: service)
     {
       guard let one = assign(key, to: server) else { continue }
       given[server, default: []].append(one)
@@ -82,17 +83,5 @@ extension Coordinator {
     poll.place.free -= min(poll.place.free, 1)
     servers[server]?.poll = poll
     waiting.insert(poll.place, keys: entry.keys)
-  }
-}
-
-extension [ServiceKey] {
-  /// The service whose first call arrived earliest, among those with a call and a waiting server.
-  fileprivate func earliestWaiting(_ queue: RunQueue, _ waiting: WaitingServers) -> ServiceKey? {
-    var best: (arrival: UInt64, service: ServiceKey)?
-    for service in self where waiting.isWaiting(for: service) {
-      guard let head = queue.first(for: service) else { continue }
-      if best.map({ head.arrival < $0.arrival }) ?? true { best = (head.arrival, service) }
-    }
-    return best?.service
   }
 }

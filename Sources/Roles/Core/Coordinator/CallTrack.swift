@@ -49,6 +49,7 @@ struct CallTrack: Sendable {
   /// Its place in the order of arrival in this ledger; nil as long as only other facts are known.
   var arrival: UInt64?
   var service = ServiceKey(name: "", version: "")
+  var priority: Int64 = 0
   /// Inputs that a server would fetch from here.
   var inputs: [ArchiveID] = []
   var isCollected = false

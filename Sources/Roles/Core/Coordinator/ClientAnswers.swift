@@ -160,6 +160,10 @@ extension Coordinator {
     if run.from != first { run.restart(from: first) }
     let accepted = response.acceptedThrough
     while run.through < accepted {
+      if let range = entry.released.range(containing: run.through.next) {
+        run.skip(through: min(range.upperBound, accepted))
+        continue
+      }
       let call = CallName(session: session, counter: run.through.next)
       run.append(ledger.entry(of: call)?.versions.first?.digest)
     }

@@ -123,8 +123,10 @@ public struct Coordinator: Sendable {
     append(.alive(Alive(node: identity.node, count: count)))
   }
 
+  /// Catching up goes on, for as long as what is missing could be given up for lost.
   private mutating func neighbourAnswered() {
-    if !isCaughtUp { agenda.set(.catchUp, at: now + settings.suspicionTimeout) }
+    guard !isCaughtUp, now < startedAt + settings.lostAfter else { return }
+    agenda.set(.catchUp, at: now + settings.suspicionTimeout)
   }
 
   mutating func caughtUp() {

@@ -101,7 +101,7 @@ extension Coordinator {
     /// Another coordinator holds so many records of this segment durably.
     case peerDurable(SegmentName, Ordinal)
     case ring(RingView)
-    /// Another coordinator answered; catching up goes on.
+    /// Something that this node lacked came from another coordinator; catching up goes on.
     case neighbourAnswered
     case caughtUp
     /// The log takes releases and cancellations only, or everything again.

@@ -46,6 +46,7 @@ extension Coordinator {
       nextArrival += 1
       let spec = submission.spec
       track.service = ServiceKey(name: spec.service, version: spec.version)
+      track.priority = spec.priority
       track.inputs = spec.archives
     }
     noteTasks(of: version, key, &track)

@@ -1,39 +1,52 @@
 import LogStore
 
-// Calls that may be given out now, first come first served within each service. It owns the order
-// of arrival and nothing of why a call is here.
+// Calls that may be given out now: the greatest priority first, and among equals first come first
+// served, within each service. It owns this order and nothing of why a call is here.
 
 struct RunQueue: Sendable {
-  private var arrivals: [ServiceKey: SortedSet<UInt64>] = [:]
-  private var keys: [UInt64: CallKey] = [:]
+  /// A call's place: what is less goes first.
+  private struct Place: Hashable, Comparable, Sendable {
+    var priority: Int64
+    var arrival: UInt64
+    static func < (a: Place, b: Place) -> Bool {
+      a.priority != b.priority ? a.priority > b.priority : a.arrival < b.arrival
+    }
+  }
+
+  private var places: [ServiceKey: SortedSet<Place>] = [:]
+  private var keys: [UInt64: (key: CallKey, priority: Int64)] = [:]
 
   var count: Int { keys.count }
 
-  func count(for service: ServiceKey) -> Int { arrivals[service]?.count ?? 0 }
+  func count(for service: ServiceKey) -> Int { places[service]?.count ?? 0 }
 
-  func first(for service: ServiceKey) -> (arrival: UInt64, key: CallKey)? {
-    guard let arrival = arrivals[service]?.first, let key = keys[arrival] else { return nil }
-    return (arrival, key)
+  func first(for service: ServiceKey) -> CallKey? {
+    places[service]?.first.flatMap { keys[$0.arrival]?.key }
   }
 
-  mutating func insert(_ key: CallKey, arrival: UInt64, service: ServiceKey) {
-    arrivals[service, default: SortedSet()].insert(arrival)
-    keys[arrival] = key
+  mutating func insert(
+    _ key: CallKey, arrival: UInt64, priority: Int64, service: ServiceKey
+  ) {
+    places[service, default: SortedSet()].insert(Place(priority: priority, arrival: arrival))
+    keys[arrival] = (key, priority)
   }
 
   mutating func remove(arrival: UInt64, service: ServiceKey) {
-    arrivals[service]?.remove(arrival)
-    if arrivals[service]?.isEmpty == true { arrivals[service] = nil }
-    keys[arrival] = nil
+    guard let (_, priority) = keys.removeValue(forKey: arrival) else { return }
+    places[service]?.remove(Place(priority: priority, arrival: arrival))
+    if places[service]?.isEmpty == true { places[service] = nil }
   }
 
-  /// The earliest among these services.
-  func earliest(of services: [ServiceKey]) -> CallKey? {
-    var best: (arrival: UInt64, key: CallKey)?
+  /// Which of these services has the call that goes first.
+  func next(among services: some Sequence<ServiceKey>) -> ServiceKey? {
+    var best: (place: Place, service: ServiceKey)?
     for service in services {
-      guard let head = first(for: service) else { continue }
-      if best.map({ head.arrival < $0.arrival }) ?? true { best = head }
+      guard let head = places[service]?.first else { continue }
+      if best.map({ head < $0.place }) ?? true { best = (head, service) }
     }
-    return best?.key
+    return best?.service
   }
+
+  /// The first among these services.
+  func first(of services: [ServiceKey]) -> CallKey? { next(among: services).flatMap(first) }
 }

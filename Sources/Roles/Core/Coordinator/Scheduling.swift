@@ -24,7 +24,8 @@ extension Coordinator {
     } else if track.queue != .runnable {
       leaveQueue(key)
       calls[key]?.queue = .runnable
-      runQueue.insert(key, arrival: arrival, service: track.service)
+      runQueue.insert(
+        key, arrival: arrival, priority: track.priority, service: track.service)
       dirtyServices.insert(track.service)
     }
   }

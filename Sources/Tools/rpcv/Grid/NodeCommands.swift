@@ -6,7 +6,7 @@ import ReplicationTransport
 struct UpCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "up", abstract: "Run a coordinator and a server on this machine.",
-    discussion: "Example: rpcv up --listen 0.0.0.0:7070")
+    discussion: "Example: rpcv up --listen 0.0.0.0:7070 --advertise lab1:7070")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags
   @Option(help: "Where the coordinator listens, HOST:PORT; default: 127.0.0.1:7070.")
@@ -26,7 +26,9 @@ struct UpCommand: ParsableCommand {
 struct CoordinatorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coordinator", abstract: "Run a coordinator.",
-    discussion: "Example: rpcv coordinator --listen 0.0.0.0:7070 --coordinators b:7070,c:7070")
+    discussion:
+      "Example: rpcv coordinator --listen 0.0.0.0:7070 --advertise a:7070 "
+      + "--coordinators b:7070,c:7070")
   @OptionGroup var grid: GridFlags
   @OptionGroup var node: NodeFlags
   @Option(help: "Where it listens, HOST:PORT; default: 127.0.0.1:7070.") var listen: String?

@@ -74,6 +74,12 @@ enum LongRunning {
   ) throws(CommandError) {
     let interrupts = Interrupts.install()
     var coordinators = try grid.coordinators()
+    if let listen, advertised == nil, ["0.0.0.0", "::", "*"].contains(listen.host) {
+      throw CommandError(
+        .usage,
+        "--listen \(listen) doesn't say where others reach this node: add --advertise "
+          + "HOST:\(listen.port)")
+    }
     let address = advertised ?? listen?.description
     if let address, !coordinators.contains(address) { coordinators.insert(address, at: 0) }
     var node = try grid.node(coordinators: coordinators)
