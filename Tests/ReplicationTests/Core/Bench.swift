@@ -8,6 +8,7 @@ final class Bench {
   var now = Instant(nanoseconds: 5_000_000_000)
   /// All directives so far but notes and what the accessors below have taken.
   var directives: [Replicator.Directive] = []
+  var notes: [String] = []
   let me: NodeID
   private var lastToken: UInt64 = 0
 
@@ -44,7 +45,10 @@ final class Bench {
 
   func feed(_ event: Replicator.Event) {
     for directive in core.handle(event, at: now) {
-      if case .note = directive { continue }
+      if case .note(let text) = directive {
+        notes.append(text)
+        continue
+      }
       directives.append(directive)
     }
   }

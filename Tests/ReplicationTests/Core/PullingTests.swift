@@ -23,6 +23,34 @@ import Testing
     return true
   }
 
+  /// A full log refuses whatever is fetched: it is told once, and again after it took something.
+  @Test func whatCannotBeStoredIsToldOnce() {
+    let bench = Bench()
+    bench.start([Bench.end(own, 0)])
+    func refuse(_ reason: String) -> Int {
+      guard let fetch = bench.takeFetch() else { return -1 }
+      let bytes = FetchResponse(.bytes([0, 0]), end: Bench.end(foreign, 5))
+      bench.feed(.response(fetch.id, .fetch(bytes)))
+      guard let ingest = bench.takeIngest() else { return -2 }
+      bench.notes = []
+      bench.feed(.ingested(ingest.id, .refused(reason)))
+      return bench.notes.count { $0.contains("can't be stored: \(reason)") }
+    }
+    func listAgain() {
+      bench.pass(.seconds(1))
+      #expect(bench.answerSync(as: successor, holding: [Bench.end(foreign, 5)]))
+    }
+    #expect(bench.answerSync(as: successor, holding: [Bench.end(foreign, 5)]))
+    #expect(refuse("full") == 1)
+    listAgain()
+    #expect(refuse("full") == 0)
+    listAgain()
+    #expect(refuse("worse") == 1)
+    listAgain()
+    #expect(bring(bench, foreign, upTo: 2))
+    #expect(refuse("worse") == 1)
+  }
+
   @Test func whoKnowsNoOtherHasCaughtUpAtOnce() {
     let bench = Bench()
     bench.start([Bench.end(own, 0)], members: [])

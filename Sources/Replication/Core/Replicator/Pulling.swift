@@ -52,7 +52,10 @@ extension Replicator {
     _ name: SegmentName, _ exchange: ExchangeID, _ outcome: IngestOutcome
   ) {
     pulls.ended()
-    if case .accepted(let end) = outcome { logChanged(end) }
+    if case .accepted(let end) = outcome {
+      logChanged(end)
+      toldUnstored[name.log] = nil
+    }
     guard let pull = pulls.pull(name, of: exchange) else { return }
     switch outcome {
     case .accepted:
@@ -67,7 +70,10 @@ extension Replicator {
       if catchUp.excuse(name) { emit(.caughtUp) }
     case .ownAhead:
       raise(.bytesBeyondEnd(name, theirs: pull.target, ours: vector.end(of: name)?.end ?? .zero))
-    case .refused(let reason): note("what was fetched of \(name) can't be stored: \(reason)")
+    case .refused(let reason):
+      if toldUnstored.updateValue(reason, forKey: name.log) != reason {
+        note("what was fetched of \(name) can't be stored: \(reason)")
+      }
     }
     pulls.finish(name)
   }

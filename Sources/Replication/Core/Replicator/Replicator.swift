@@ -48,6 +48,8 @@ public struct Replicator: Sendable {
   /// For people, of the routes asked; an answer clears it.
   var lastFailures: [String: String] = [:]
   var conflict: IdentityConflict?
+  /// Why the own logs took nothing of what was fetched, until they take something.
+  var toldUnstored: [LogKind: String] = [:]
   var opened: [SegmentName] = []
   var sealed: Set<SegmentName> = []
   var appended: Set<SegmentName> = []
