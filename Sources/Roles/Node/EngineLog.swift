@@ -17,6 +17,8 @@ extension NodeEngine {
           segment: appended.first.segment, firstOrdinal: appended.first.ordinal, records: records,
           sequence: appended.sequence))
       if settings.factsLog.syncPolicy == .always { commitNow() }
+      // What the reserve takes of a full log is no sign of space.
+      if !isLogFull { toldRefusal = nil }
       outputs.append(.commitSoon(.facts))
     } catch {
       refuseAppend(error, for: appender)
@@ -45,7 +47,10 @@ extension NodeEngine {
       .newerVersion, .notDrained, .inUse, .notWritable, .badIdentity, .badArchive:
       refusal = Refusal(.unknown, "\(error)")
     }
-    outputs.append(.note("not appended: \(refusal.text)"))
+    if refusal.text != toldRefusal {
+      toldRefusal = refusal.text
+      outputs.append(.note("not appended: \(refusal.text)"))
+    }
     switch appender {
     case .client: events.prepend(.client(.appendRefused(reason: refusal.text)))
     case .server: events.prepend(.server(.appendRefused(reason: refusal.text)))
@@ -57,13 +62,22 @@ extension NodeEngine {
   mutating func setLogFull(_ full: Bool) {
     guard full != isLogFull else { return }
     isLogFull = full
-    if !full { presence?.sawNothing(until: now) }
+    if !full {
+      toldRefusal = nil
+      presence?.sawNothing(until: now)
+    }
     outputs.append(
       .warning(
         full
           ? "the log is full: new work is refused, all that is held stays readable"
           : "the log takes new work again"))
     events.append(.coordinator(.logFull(full)))
+  }
+
+  /// Under a quota new work is taken again only when some room has been made in both logs.
+  private var hasRoom: Bool {
+    settings.factsLog.isBelowHighWater(facts.bytesUsed)
+      && settings.archivesLog.isBelowHighWater(archives.log.bytesUsed)
   }
 
   mutating func reportPoison(_ text: String) {
@@ -101,10 +115,8 @@ extension NodeEngine {
       events.append(.server(.persisted(through: durable)))
       events.append(.client(.persisted(through: durable)))
     }
-    if isLogFull, facts.fullness == nil, settings.isBelowHighWater(facts.bytesUsed) {
-      setLogFull(false)
-    }
-    if !isLogFull, facts.fullness != nil { setLogFull(true) }
+    let isAnyFull = facts.fullness != nil || archives.log.fullness != nil
+    if isAnyFull { setLogFull(true) } else if isLogFull, hasRoom { setLogFull(false) }
     archivesAdvanced()
     reportChangedEnds()
     reportRetirements()

@@ -89,13 +89,13 @@ extension NodeEngine {
       if name.log == .archives { archivesAdvanced() }
       noteHealing(of: name)
     } catch {
-      outcome = refusal(error)
+      outcome = refusal(error, of: name.log)
     }
     events.append(.replicator(.ingested(id, outcome)))
     logAdvanced()
   }
 
-  private mutating func refusal(_ error: IngestError) -> IngestOutcome {
+  private mutating func refusal(_ error: IngestError, of kind: LogKind) -> IngestOutcome {
     switch error {
     case .gap(let end): return .gap(end)
     case .damaged(let end, _): return .damaged(end)
@@ -103,7 +103,11 @@ extension NodeEngine {
     case .retired(let record): return .retired(record)
     case .ownAhead: return .ownAhead
     case .log(let error):
-      if case .full = error { setLogFull(true) }
+      if case .full = error {
+        setLogFull(true)
+        // Who commits finds out when space is back.
+        outputs.append(.commitSoon(kind))
+      }
       if case .poisoned = error { reportPoison("\(error)") }
       healIfDamaged(error)
       return .refused("\(error)")

@@ -54,6 +54,8 @@ public struct NodeEngine: Sendable {
   /// Copies that damage cut short and that are not whole again.
   var unhealed: Set<SegmentName> = []
   var isLogFull = false
+  /// Why appends were refused, as it was told; nil once the log takes them again.
+  var toldRefusal: String?
   var isPoisoned = false
 
   enum Role: UInt8, Hashable, CaseIterable, Sendable {

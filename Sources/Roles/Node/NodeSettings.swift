@@ -35,10 +35,12 @@ public struct NodeSettings: Sendable {
 
   /// Facts that free space: they may use the log's reserve.
   static let reserveKinds: Set<RecordKind> = [.released, .cancelled, .failed]
+}
 
+extension LogOptions {
   /// Under a quota new work is taken again only when some room has been made.
   func isBelowHighWater(_ used: UInt64) -> Bool {
-    guard let capacity = factsLog.capacity else { return true }
-    return used + factsLog.reserve * 2 < capacity
+    guard let capacity else { return true }
+    return used + reserve * 2 < capacity
   }
 }
