@@ -173,6 +173,66 @@ struct ServerResultTests {
     #expect(bench.deliveredTasks == [1])
   }
 
+  @Test func fullLogIsToldOnceAndSoIsTheEnd() {
+    var bench = bench([1, 2])
+    func notes(_ text: String) -> Int {
+      bench.said.count { if case .note(let note) = $0 { note.contains(text) } else { false } }
+    }
+    bench.refusesAppends = true
+    bench.finish(Example.task(1))
+    for _ in 0..<5 { bench.advance(.seconds(1)) }
+    #expect(notes("the log takes no results") == 1)
+    #expect(notes("the log takes results again") == 0)
+    bench.refusesAppends = false
+    bench.advance(.seconds(1))
+    #expect(notes("the log takes results again") == 1)
+    bench.refusesAppends = true
+    bench.finish(Example.task(2))
+    #expect(notes("the log takes no results") == 2)
+  }
+
+  /// The coordinator answers heartbeats and refuses results: the pause doubles up to 2 s, and is
+  /// short again after it took some.
+  @Test func refusedResultsAreOfferedAgainEverMoreSeldom() {
+    var bench = ServerBench(slots: 4, prefetch: 4)
+    bench.start(["a"])
+    bench.assign([1, 2])
+    bench.finish(Example.task(1))
+    func pausesUntil(_ end: Int) -> [Int] {
+      var pauses: [Int] = []
+      var since = 0
+      for _ in 0..<end {
+        // The heartbeat is answered well each time: that must not shorten the pause.
+        if let poll = bench.poll { bench.answer(poll, ServerResponse()) }
+        if let delivery = bench.delivery {
+          pauses.append(since)
+          since = 0
+          var response = ResultsResponse()
+          response.refusal = Refusal(.logFull, "full")
+          bench.answer(delivery, response)
+        }
+        bench.advance(.milliseconds(10))
+        since += 10
+      }
+      return pauses
+    }
+    let pauses = pausesUntil(1000)
+    #expect(pauses.count >= 8 && pauses.count <= 10, "\(pauses)")
+    #expect(zip(pauses.dropFirst(2), pauses.dropFirst()).allSatisfy { $0 + 20 >= $1 }, "\(pauses)")
+    #expect(pauses.last.map { $0 >= 2000 && $0 <= 2020 } == true, "\(pauses)")
+    let told = bench.said.count {
+      if case .note(let note) = $0 { note.contains("refuses results") } else { false }
+    }
+    #expect(told == 1)
+    for _ in 0..<300 where bench.delivery == nil { bench.advance(.milliseconds(10)) }
+    bench.acknowledge(safe: true)
+    bench.finish(Example.task(2))
+    #expect(bench.deliveredTasks == [2])
+    let after = pausesUntil(30)
+    #expect(after.count >= 2, "\(after)")
+    #expect(bench.violations.isEmpty)
+  }
+
   @Test func resultsBeyondTheBudgetAreReadFromTheLog() {
     var bench = ServerBench(slots: 50, prefetch: 0) { $0.memoryBudget = 500 }
     bench.start()

@@ -33,6 +33,8 @@ public struct Server: Sendable {
   /// How many of them are being appended.
   var appendingCount = 0
   var logRetryAt: Instant?
+  /// Why the log took no results, as it was told.
+  var toldLogRefusal: String?
   var held = HeldResults()
   var shelf: RecordShelf<TaskName>
   var gate = DurabilityGate<TaskName>()
@@ -49,6 +51,7 @@ public struct Server: Sendable {
   var loading: [TaskName] = []
   var sequence: UInt64 = 0
   var pace = Pace()
+  var refusals = Refusals()
   var nextExchange = ExchangeID(1)
   var toldWake: Instant?
   var toldConflict = false

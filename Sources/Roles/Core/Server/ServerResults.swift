@@ -18,6 +18,29 @@ extension Server {
     var tasks: [TaskName]
   }
 
+  /// Coordinators that answer heartbeats and take no results: a pause that doubles after each round
+  /// of them, though they are heard meanwhile. Each reason is told once.
+  struct Refusals: Sendable {
+    private var count = 0
+    private var listed = 1
+    private var told: [String: String] = [:]
+
+    mutating func isNews(_ reason: String, of address: String) -> Bool {
+      told.updateValue(reason, forKey: address) != reason
+    }
+
+    mutating func refused(by listed: Int) {
+      count += 1
+      self.listed = max(1, listed)
+    }
+
+    func pause(_ settings: ServerSettings) -> Duration {
+      let rounds = count / listed
+      guard rounds > 0 else { return .zero }
+      return min(settings.firstRefusalPause * (1 << min(rounds - 1, 20)), settings.refusalPause)
+    }
+  }
+
   func isUnlogged(_ task: TaskName) -> Bool { unlogged.contains { $0.task == task } }
 
   /// One append for all that gathered; its facts come back in the same turn.
@@ -40,6 +63,8 @@ extension Server {
     guard appendingCount > 0 else { return }
     appendingCount = 0
     logRetryAt = now + settings.logRetry
+    guard reason != toldLogRefusal else { return }
+    toldLogRefusal = reason
     out.append(.note("the log takes no results, so no work is accepted: \(reason)"))
   }
 
@@ -58,9 +83,9 @@ extension Server {
       }
       switch fact {
       case .finished(let value) where isMine(value.server):
-        foldEnd(value.task, record, position, batch.sequence)
+        foldEnd(value.task, record, position, batch.sequence, &out)
       case .failed(let value) where isMine(value.server):
-        foldEnd(value.task, record, position, batch.sequence)
+        foldEnd(value.task, record, position, batch.sequence, &out)
       case .assigned(let value) where value.server == node:
         if !held.holds(value.task) { unended[value.task] = value }
       case .lost(let value): unended[value.task] = nil
@@ -70,13 +95,18 @@ extension Server {
   }
 
   private mutating func foldEnd(
-    _ task: TaskName, _ record: Record, _ position: Position, _ sequence: LogSequence
+    _ task: TaskName, _ record: Record, _ position: Position, _ sequence: LogSequence,
+    _ out: inout [Directive]
   ) {
     unended[task] = nil
     if appendingCount > 0, let index = unlogged.firstIndex(where: { $0.record == record }) {
       unlogged.remove(at: index)
       appendingCount -= 1
       logRetryAt = nil
+      if toldLogRefusal != nil {
+        toldLogRefusal = nil
+        out.append(.note("the log takes results again"))
+      }
       held.add(task, .logging)
       logging.insert(task)
       gate.hold(task, until: sequence)
@@ -155,9 +185,14 @@ extension Server {
     }
     drop(response.safe, &out)
     if let refusal = response.refusal {
-      out.append(.note("coordinator \(done.address) refuses results: \(refusal.text)"))
+      if refusals.isNews(refusal.text, of: done.address) {
+        out.append(.note("coordinator \(done.address) refuses results: \(refusal.text)"))
+      }
       leave(done.address, suspects: false, at: now, &out)
+      refusals.refused(by: coordinators.addresses.count)
+      pace.deliverNotBefore = now + refusals.pause(settings)
     } else {
+      if !taken.isEmpty { refusals = Refusals() }
       coordinators.succeeded()
     }
   }

@@ -21,6 +21,10 @@ public struct ServerSettings: Sendable {
   public var archiveRounds = 3
   /// A log that took no result is tried again after so long; meanwhile no work is accepted.
   public var logRetry = Duration.seconds(1)
+  /// When every coordinator refuses results they are offered again after a pause that doubles from
+  /// the first to the longest, until one takes some.
+  public var firstRefusalPause = Duration.milliseconds(50)
+  public var refusalPause = Duration.seconds(2)
 
   package var plantedBugs: PlantedBugs = []
 
