@@ -84,6 +84,43 @@ struct ClientFullTests {
     #expect((5...7).contains(visits))
   }
 
+  /// It answers questions and refuses submissions: they are offered ever more seldom, up to once in
+  /// about 2 s, and at once again after some were taken.
+  @Test func whatAFullOneRefusesIsOfferedEverMoreSeldom() {
+    var (bench, a) = submitted(["a"])
+    let full = Refusal(.logFull, "full")
+    func offers(_ steps: Int) -> [Int] {
+      var since = 0
+      var pauses: [Int] = []
+      for _ in 0..<steps {
+        while let sync = bench.sync {
+          guard bench.sentSubmissions(sync.request).isEmpty else {
+            pauses.append(since)
+            since = 0
+            bench.answer(sync, a.answer(sync.request, copies: [a], refusal: full))
+            continue
+          }
+          _ = a.take(sync.request)
+          bench.answer(sync, a.answer(sync.request, copies: [a], refusal: nil))
+        }
+        bench.advance(.milliseconds(10))
+        since += 10
+      }
+      return pauses
+    }
+    bench.submit("call 3")
+    let pauses = offers(1500)
+    #expect((9...13).contains(pauses.count), "\(pauses)")
+    #expect(pauses.last.map { (2000...2520).contains($0) } == true, "\(pauses)")
+    for _ in 0..<300 where bench.sync == nil { bench.advance(.milliseconds(10)) }
+    bench.settle(&a)
+    #expect(a.knownThrough == CallCounter(3))
+    bench.submit("call 4")
+    let after = offers(40)
+    #expect(after.count >= 3, "\(after)")
+    #expect(bench.violations.isEmpty && a.complaints.isEmpty)
+  }
+
   /// Of several full ones none is stuck to, and none is left at once.
   @Test func fullCoordinatorsTakeTurns() throws {
     var (bench, a) = submitted(["a", "b", "c"])

@@ -113,6 +113,15 @@ extension Client {
     forgetContact(&out)
   }
 
+  /// The same for one that answers and takes nothing.
+  mutating func leaveRefusing(
+    _ address: String, _ refusal: Refusal, at now: Instant, _ out: inout [Directive]
+  ) {
+    out.append(.note("coordinator \(address) refuses: \(refusal.text)"))
+    coordinators.refused(at: now, dice: &dice)
+    forgetContact(&out)
+  }
+
   /// Nothing new comes to a coordinator whose log is full: another one has the results.
   private mutating func leaveFull(
     _ address: String, at now: Instant, _ out: inout [Directive]

@@ -11,6 +11,7 @@ extension Client {
     contact.isKnown = true
     contact.batchRecords = Int.max
     contact.rewoundTo = nil
+    if exchange.firstSubmission != nil || !exchange.resent.isEmpty { coordinators.accepted() }
     let lostItsDisk = response.acceptedThrough < exchange.acceptedAtStart
     for counter in exchange.resent {
       contact.resend.remove(counter)
@@ -75,8 +76,7 @@ extension Client {
       }
       leave(exchange.address, suspects: false, at: now, &out)
     case .unknown, .logFull, .poisoned, .catchingUp, .notFound, .unsupported:
-      out.append(.note("coordinator \(exchange.address) refuses: \(refusal.text)"))
-      leave(exchange.address, suspects: false, at: now, &out)
+      leaveRefusing(exchange.address, refusal, at: now, &out)
     }
   }
 

@@ -9,6 +9,8 @@ struct CoordinatorList: Sendable {
   struct Settings: Hashable, Sendable {
     var firstPause = Duration.milliseconds(50)
     var longestPause = Duration.seconds(5)
+    /// Between offers of the same to coordinators that answer and refuse it.
+    var longestRefusalPause = Duration.seconds(2)
     /// One that failed or was full is not preferred to a full one for so long.
     var avoidance = Duration.seconds(10)
     /// Addresses come from the network: bounded.
@@ -20,6 +22,8 @@ struct CoordinatorList: Sendable {
   private(set) var addresses: [String] = []
   private var index = 0
   private var failures = 0
+  private var refusals = 0
+  private var lastRefusal = Instant.zero
   private var avoidedUntil: [String: Instant] = [:]
   /// Before this nothing is sent.
   private(set) var resumeAt = Instant.zero
@@ -67,10 +71,30 @@ struct CoordinatorList: Sendable {
     index = (index + 1) % addresses.count
     failures += 1
     guard failures % addresses.count == 0 else { return }
-    let rounds = min(failures / addresses.count - 1, 20)
-    let pause = min(settings.firstPause * (1 << rounds), settings.longestPause)
+    pause(rounds: failures, atMost: settings.longestPause, at: now, dice: &dice)
+  }
+
+  /// What was offered is refused, by one that answers other questions: those don't shorten this
+  /// pause. It is forgotten by and by, or when something is accepted.
+  mutating func refused(at now: Instant, dice: inout Dice) {
+    guard !addresses.isEmpty else { return }
+    if now > lastRefusal + settings.avoidance { refusals = 0 }
+    lastRefusal = now
+    refusals += 1
+    failed(at: now, dice: &dice)
+    guard refusals % addresses.count == 0 else { return }
+    pause(rounds: refusals, atMost: settings.longestRefusalPause, at: now, dice: &dice)
+  }
+
+  mutating func accepted() { refusals = 0 }
+
+  private mutating func pause(
+    rounds attempts: Int, atMost limit: Duration, at now: Instant, dice: inout Dice
+  ) {
+    let rounds = min(attempts / addresses.count - 1, 20)
+    let pause = min(settings.firstPause * (1 << rounds), limit)
     // Up to a quarter more, so that those who failed together don't return together.
     let jitter = dice.next() % (pause.wholeNanoseconds / 4 + 1)
-    resumeAt = now + pause + .nanoseconds(Int64(jitter))
+    resumeAt = max(resumeAt, now + pause + .nanoseconds(Int64(jitter)))
   }
 }
