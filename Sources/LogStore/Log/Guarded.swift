@@ -9,8 +9,7 @@
 // A value and its lock, for what many threads contend for. Swift's Mutex hands the lock from owner
 // to owner (a priority-inheriting futex), so that 16 threads on two cores sleep and wake for each
 // append; a plain pthread mutex lets who runs take it. Not recursive.
-final class Guarded<Value: ~Copyable & Sendable>: @unchecked Sendable {
-  // proof: `value` is used under mutex only
+final class Guarded<Value: ~Copyable & Sendable>: @unchecked Sendable {  // proof: under mutex only
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var value: Value
 

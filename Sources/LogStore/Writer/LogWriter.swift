@@ -34,10 +34,11 @@ public final class LogWriter: Sendable {
   /// The most of a sync's time that is spent waiting for company that the last one had.
   private static let patience: UInt64 = 2
 
-  /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called after every
-  /// write and commit, successful or not, on the thread or on that of who waited and committed: the
-  /// caller asks the log what is durable, full or poisoned. With `tellsWrites` it is called between write and sync too, for who ships bytes.
-  /// If the system gives no thread, `wake` commits on its caller's.
+  /// Starts the thread, which keeps the writer alive until `stop`. `onCommit` is called after
+  /// every write and commit, successful or not, on the thread or on that of who waited and
+  /// committed: the caller asks the log what is durable, full or poisoned. With `tellsWrites` it
+  /// is called between write and sync too, for who ships bytes. If the system gives no thread,
+  /// `wake` commits on its caller's.
   public init(
     _ log: Log, policy: SyncPolicy, tellsWrites: Bool = false,
     onCommit: @escaping @Sendable () -> Void = {}
