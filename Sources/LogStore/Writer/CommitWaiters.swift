@@ -117,7 +117,8 @@ final class CommitWaiters: @unchecked Sendable {  // proof: all `var`s are used 
     if led { isLed = false }
     expected = waiting.count
     if let error {
-      failure = (turns, error)
+      // What ended the log is the reason that stays, though its thread closes it later.
+      if !isOver { failure = (turns, error) }
       waiting = []
     } else {
       waiting.removeAll { $0 <= durable }

@@ -65,13 +65,16 @@ struct CommitWaitersTests {
     #expect(try records(log, log.openSegment).count == 2_000)
   }
 
-  @Test func aFailedSyncIsToldToWhoWaitsAndWhoComesLater() throws {
+  /// Whether the thread meets it or who waits and leads: the reason stays, after the end too.
+  @Test(arguments: [true, false])
+  func aFailedSyncIsToldToWhoWaitsAndWhoComesLater(isWoken: Bool) throws {
     let disk = SimulatedDisk()
     let log = try openLog(disk).log
     try commitEach(log, [record(0)])
     let writer = LogWriter(log, policy: group)
     disk.inject(DiskFault(.synchronize, code: 5))
-    let appended = try writer.append(RecordBatch([record(1)]))
+    let batch = RecordBatch([record(1)])
+    let appended = isWoken ? try writer.append(batch) : try log.append(batch)
     let poison = LogError.poisoned(
       FileError(.synchronize, log.segmentPath(log.openSegment), 5))
     #expect(throws: poison) { try writer.awaitDurable(appended.sequence) }
