@@ -38,6 +38,10 @@ enum Bench {
     try describe(root, work)
     if work.parts.contains("calls") || work.parts.contains("chain") { try calls(work, root) }
     if work.parts.contains("commands") { try commands(work, root) }
+    if work.parts.contains("steady") {
+      var steady = Steady(work, root)
+      try steady.run()
+    }
   }
 
   private static func describe(_ root: String, _ work: Workload) throws {

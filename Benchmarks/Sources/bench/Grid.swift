@@ -13,13 +13,15 @@ final class GridCaller: Caller {
   let name: String
   private let coordinator: Daemon
   private let server: Daemon
-  private let node: NodeShell
-  private let news = NewsQueue()
-  private var submitted: UInt64 = 0
+  let node: NodeShell
+  let news = NewsQueue()
+  var submitted: UInt64 = 0
   private var progress = Client.Progress()
 
+  /// The coordinator's data goes into `coordinatorDirectory`, if that is given.
   init(
-    _ name: String, rpcv: String, directory: String, slots: Int, sync: String, policy: SyncPolicy
+    _ name: String, rpcv: String, directory: String, slots: Int, sync: String, policy: SyncPolicy,
+    coordinatorDirectory: String? = nil
   ) throws {
     self.name = name
     let port = try BlockingSocket.freePort()
@@ -28,8 +30,10 @@ final class GridCaller: Caller {
       atPath: directory, withIntermediateDirectories: true)
     coordinator = try Daemon(
       rpcv,
-      ["coordinator", "--listen", address, "--directory", directory + "/coordinator"]
-        + ["--sync", sync], log: directory + "/coordinator.out")
+      [
+        "coordinator", "--listen", address, "--sync", sync,
+        "--directory", coordinatorDirectory ?? directory + "/coordinator",
+      ], log: directory + "/coordinator.out")
     try coordinator.waitUntilListening(on: port)
     server = try Daemon(
       rpcv,
@@ -58,9 +62,6 @@ final class GridCaller: Caller {
   func calls(_ count: Int, inFlight: Int) throws -> Round {
     var round = Round()
     round.latencies.reserveCapacity(count)
-    var spec = CallSpec()
-    spec.service = "noop"
-    spec.arguments = [Workload.argument]
     var begun: [UInt64: UInt64] = [:]
     let first = submitted
     let start = Clock.now()
@@ -69,11 +70,8 @@ final class GridCaller: Caller {
       while submitted - first < UInt64(count),
         Int(submitted - first) - round.latencies.count < inFlight
       {
-        submitted += 1
+        submit()
         begun[submitted] = now
-        node.tell(
-          .submit(
-            Client.Ticket(submitted), spec, wallTime: MonotonicClock.wallMilliseconds()))
       }
       let batch = try news.take()
       let end = Clock.now()
@@ -91,7 +89,16 @@ final class GridCaller: Caller {
     return round
   }
 
-  private func note(_ item: ClientNews) throws {
+  func submit() {
+    submitted += 1
+    var spec = CallSpec()
+    spec.service = "noop"
+    spec.arguments = [Workload.argument]
+    node.tell(
+      .submit(Client.Ticket(submitted), spec, wallTime: MonotonicClock.wallMilliseconds()))
+  }
+
+  func note(_ item: ClientNews) throws {
     switch item {
     case .progress(let progress): self.progress = progress
     case .exhausted(let call, let failed):
@@ -118,7 +125,7 @@ final class GridCaller: Caller {
 }
 
 /// From the node's thread to the measuring one.
-private final class NewsQueue: @unchecked Sendable {  // proof: all under `condition`
+final class NewsQueue: @unchecked Sendable {  // proof: all under `condition`
   private let condition = NSCondition()
   private var items: [ClientNews] = []
   private var failure: String?
@@ -143,12 +150,17 @@ private final class NewsQueue: @unchecked Sendable {  // proof: all under `condi
 
   /// All there is; waits for some, at most a minute.
   func take() throws -> [ClientNews] {
+    let items = try take(within: 60)
+    guard !items.isEmpty else { throw BenchError("no answer within a minute") }
+    return items
+  }
+
+  /// All there is; waits for some, at most so many seconds.
+  func take(within seconds: Double) throws -> [ClientNews] {
     condition.lock()
     defer { condition.unlock() }
-    let end = Date(timeIntervalSinceNow: 60)
-    while items.isEmpty, failure == nil {
-      guard condition.wait(until: end) else { throw BenchError("no answer within a minute") }
-    }
+    let end = Date(timeIntervalSinceNow: seconds)
+    while items.isEmpty, failure == nil, condition.wait(until: end) {}
     if let failure { throw BenchError(failure) }
     defer { items = [] }
     return items

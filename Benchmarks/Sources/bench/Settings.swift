@@ -1,3 +1,4 @@
+import Foundation
 import Measuring
 
 // What is measured, and how often; flags of the form --name=value.
@@ -7,6 +8,9 @@ struct Workload {
   static let argument = Array("sixteen bytes...".utf8)
 
   var rpcv = ".build-release/release/rpcv"
+  var logdump: String {
+    URL(fileURLWithPath: rpcv).deletingLastPathComponent().path + "/rpcv-logdump"
+  }
   /// On the disk that is measured, not in memory.
   var directory = ".build-bench/state"
   var calls = 20_000
@@ -16,7 +20,13 @@ struct Workload {
   var jobs = 2_000
   var slots = 4
   var rounds = 3
-  /// Comma-separated: calls, chain, commands.
+  /// Of the steady stream: how long, calls a second, the file system that the coordinator has.
+  var minutes = 10
+  var rate = 2_000
+  var diskMiB = 64
+  /// Where the plot of the steady stream goes, and its figures.
+  var plot = ".build-bench/steady.svg"
+  /// Comma-separated: calls, chain, commands, steady.
   var parts = ["calls", "chain", "commands"]
   /// Only our own side, for profilers.
   var isAlone = false
@@ -25,6 +35,8 @@ struct Workload {
     bench [--rpcv=PATH] [--directory=DIR] [--calls=20000] [--in-flight=64] [--blocking=1000]
           [--chained=100] [--jobs=2000] [--slots=4] [--rounds=3] [--parts=calls,chain,commands]
           [--alone]
+    bench --parts=steady [--minutes=10] [--rate=2000] [--disk-mib=64] [--plot=FILE.svg]
+          as root: a coordinator on a small file system of its own under a steady stream of calls
     """
 
   init(_ arguments: [String]) throws {
@@ -45,6 +57,10 @@ struct Workload {
       case "--chained": chained = try Self.number(parts)
       case "--jobs": jobs = try Self.number(parts)
       case "--slots": slots = try Self.number(parts)
+      case "--minutes": minutes = try Self.number(parts)
+      case "--rate": rate = try Self.number(parts)
+      case "--disk-mib": diskMiB = try Self.number(parts)
+      case "--plot": plot = parts[1]
       case "--rounds": rounds = try Self.number(parts)
       default: throw BenchError("'\(argument)'?\n\(Self.usage)")
       }

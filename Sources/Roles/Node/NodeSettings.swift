@@ -37,7 +37,20 @@ public struct NodeSettings: Sendable {
   static let reserveKinds: Set<RecordKind> = [.released, .cancelled, .failed]
 }
 
+extension NodeSettings {
+  /// Segments in proportion to a disk of `size` bytes, or to the quota: whole segments are cleaned,
+  /// so one that takes most of the space is full before anything in it can be freed.
+  public mutating func fitSegments(toDisk size: UInt64) {
+    factsLog.fitSegments(to: min(size, factsLog.capacity ?? size))
+    archivesLog.fitSegments(to: min(size, archivesLog.capacity ?? size))
+  }
+}
+
 extension LogOptions {
+  fileprivate mutating func fitSegments(to space: UInt64) {
+    segmentLimit = min(segmentLimit, max(space / 16, 1 << 20))
+  }
+
   /// Under a quota new work is taken again only when some room has been made.
   func isBelowHighWater(_ used: UInt64) -> Bool {
     guard let capacity else { return true }

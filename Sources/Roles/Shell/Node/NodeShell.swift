@@ -45,6 +45,7 @@ public final class NodeShell: Sendable {
       settings.wallTime = MonotonicClock.wallMilliseconds()
       settings.factsLog.drawNonce = { UInt64.random(in: .min ... .max) }
       settings.archivesLog.drawNonce = { UInt64.random(in: .min ... .max) }
+      settings.fitSegments(toDisk: DiskSize.ofDisk(holding: configuration.directory))
       (engine, first) = try NodeEngine.open(
         directory, on: fs, settings: settings, dice: &dice, at: MonotonicClock.now())
     } catch { throw .log(error) }
