@@ -158,4 +158,34 @@ struct ClientFullTests {
     #expect(accepted)
     #expect(bench.sync?.address == "b")
   }
+
+  /// The client's own log is full: what the program said of its calls is logged when it can be, and
+  /// does not count as held before.
+  @Test func whatTheOwnLogRefusesIsLoggedLater() throws {
+    var (bench, a) = submitted(["a"])
+    a.finish(CallCounter(1), session: Example.session)
+    try answer(&bench, as: a, isFull: false)
+    let result = try #require(bench.results.first?.result.hash)
+    bench.settle(&a)
+    let before = bench.log.count
+    bench.refusesAppends = true
+    bench.handle(.collect(CallCounter(1), result: result))
+    bench.handle(.cancel(CallCounter(2)))
+    bench.advance(.seconds(5))
+    bench.handle(.release([CallCounter(1)...CallCounter(1)]))
+    for _ in 0..<20 { bench.advance(.milliseconds(500)) }
+    #expect(bench.log.count == before)
+    #expect(bench.progress.unheldControls == 3)
+    // Told once, not at each attempt.
+    #expect(bench.said.count { if case .note = $0 { true } else { false } } == 1)
+    bench.refusesAppends = false
+    for _ in 0..<6 {
+      bench.advance(.milliseconds(500))
+      bench.settle(&a)
+    }
+    #expect(
+      bench.log.dropFirst(before).prefix(3).map(\.kind) == [.collected, .cancelled, .released])
+    #expect(bench.progress.unheldControls == 0)
+    #expect(bench.violations.isEmpty && a.complaints.isEmpty)
+  }
 }

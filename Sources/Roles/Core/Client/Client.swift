@@ -43,6 +43,7 @@ public struct Client: Sendable {
   /// Another result than the collected one was given: where in the outbox the collection was put
   /// again.
   var disputed: [CallCounter: UInt64] = [:]
+  var unlogged = UnloggedControls()
   /// To be released with the next batch, and since when.
   var pendingRelease = CounterRanges()
   var pendingReleaseSince: Instant?
@@ -81,16 +82,16 @@ public struct Client: Sendable {
     case .coordinators(let addresses): coordinators.merge(addresses)
     case .facts(let batch): fold(batch, at: now, &out)
     case .persisted(let sequence): gate.persisted(through: sequence)
-    case .appendRefused(let reason): appendRefused(reason, &out)
+    case .appendRefused(let reason): appendRefused(reason, at: now, &out)
     case .loaded(let records): loaded(records, &out)
     case .submit(let ticket, let spec, let wallTime):
       isFlushing = false
       waitingSubmits.append(WaitingSubmit(ticket: ticket, spec: spec, wallTime: wallTime))
     case .goOn: goesOn = submittedThrough == .zero && attachment == nil
     case .attach(let wantsResults): attach(wantsResults: wantsResults)
-    case .collect(let counter, let result): collect(counter, result, at: now, &out)
+    case .collect(let counter, let result): collect(counter, result, at: now)
     case .cancel(let counter): cancel(counter, at: now, &out)
-    case .cancelAll: cancelAll(at: now, &out)
+    case .cancelAll: cancelAll()
     case .release(let ranges): release(ranges, at: now)
     case .endSession: endSession(at: now)
     case .flush: isFlushing = true
@@ -109,8 +110,9 @@ public struct Client: Sendable {
   private mutating func work(at now: Instant, _ out: inout [Directive]) {
     guard isStarted else { return }
     returnDurable(&out)
+    flushReleases(at: now)
+    appendControls(at: now, &out)
     takeSubmits(&out)
-    flushReleases(at: now, &out)
     expireExchanges(at: now, &out)
     startSync(at: now, &out)
     startPoll(at: now, &out)

@@ -7,7 +7,7 @@ import ReplicationCore
 
 extension Client {
   mutating func collect(
-    _ counter: CallCounter, _ result: Hash256, at now: Instant, _ out: inout [Directive]
+    _ counter: CallCounter, _ result: Hash256, at now: Instant
   ) {
     guard let call = calls[counter], !call.isCancelled else { return }
     // The program has it: it need not come again.
@@ -17,7 +17,7 @@ extension Client {
       release([counter...counter], at: now)
     } else if call.collected.map({ result < $0 }) ?? true {
       let collected = Collected(call: name(counter), digest: call.digest, result: result)
-      out.append(.append([Record(.collected(collected))]))
+      unlogged.add([Record(.collected(collected))])
     }
   }
 
@@ -25,7 +25,7 @@ extension Client {
     guard !released.contains(counter), counter > .zero else { return }
     let records = cancellations(counter)
     if !records.isEmpty {
-      out.append(.append(records))
+      unlogged.add(records)
     } else if calls[counter] == nil {
       guard attachment != nil else {
         return out.append(.note("call \(counter) was not submitted, it can't be cancelled"))
@@ -35,15 +35,8 @@ extension Client {
     }
   }
 
-  mutating func cancelAll(at now: Instant, _ out: inout [Directive]) {
-    var records: [Record] = []
-    for counter in calls.keys.sorted() {
-      records += cancellations(counter)
-      guard records.count >= settings.batchRecords else { continue }
-      out.append(.append(records))
-      records = []
-    }
-    if !records.isEmpty { out.append(.append(records)) }
+  mutating func cancelAll() {
+    for counter in calls.keys.sorted() { unlogged.add(cancellations(counter)) }
     attachment?.cancelsAll = toldAttached == nil
   }
 
@@ -55,19 +48,15 @@ extension Client {
   }
 
   /// The digests of further calls are known: what waited for them can be said.
-  mutating func cancelKnown(
-    _ range: ClosedRange<CallCounter>, at now: Instant, _ out: inout [Directive]
-  ) {
+  mutating func cancelKnown(_ range: ClosedRange<CallCounter>) {
     let wanted =
       attachment?.cancelsAll == true ? [range] : pendingCancels.intersection(range)
-    var records: [Record] = []
     for part in wanted {
       for value in part.lowerBound.value...part.upperBound.value {
-        records += cancellations(CallCounter(value))
+        unlogged.add(cancellations(CallCounter(value)))
       }
     }
     pendingCancels.remove(range)
-    if !records.isEmpty { out.append(.append(records)) }
   }
 
   mutating func release(_ ranges: [ClosedRange<CallCounter>], at now: Instant) {
@@ -103,9 +92,9 @@ extension Client {
     }
   }
 
-  /// Appends one Released for all that gathered, when the next exchange can take it or it waited
-  /// long enough.
-  mutating func flushReleases(at now: Instant, _ out: inout [Directive]) {
+  /// One Released for all that gathered, when the next exchange can take it or it waited long
+  /// enough. While the log takes nothing more gathers.
+  mutating func flushReleases(at now: Instant) {
     guard let since = pendingReleaseSince, !pendingRelease.isEmpty else {
       pendingReleaseSince = nil
       return
@@ -113,12 +102,20 @@ extension Client {
     let isDue =
       isEnding || isFlushing || now >= since + settings.controlDelay
       || pendingRelease.rangeCount >= settings.batchRecords
-    guard isDue, appending == nil else { return }
+    guard isDue, unlogged.count == 0 else { return }
     let ranges = releases.nextRecord(adding: pendingRelease, to: released)
     let record = Released(session: settings.session, ranges: ranges.ranges)
     pendingRelease = CounterRanges()
     pendingReleaseSince = nil
-    out.append(.append([Record(.released(record))]))
+    unlogged.add([Record(.released(record))])
+  }
+
+  /// One append at a time, so that a refusal tells what was refused.
+  mutating func appendControls(at now: Instant, _ out: inout [Directive]) {
+    guard appending == nil,
+      let records = unlogged.next(limit: settings.batchRecords, at: now)
+    else { return }
+    out.append(.append(records))
   }
 
   /// These controls are durable at enough nodes.

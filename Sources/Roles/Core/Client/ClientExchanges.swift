@@ -194,7 +194,8 @@ extension Client {
     progress.submittedThrough = submittedThrough
     progress.acceptedThrough = min(contact.acceptedThrough, comparedThrough)
     progress.safeThrough = min(safeThrough, comparedThrough)
-    let unlogged = (pendingRelease.isEmpty ? 0 : 1) + (pendingCancels.isEmpty ? 0 : 1)
+    let unlogged =
+      unlogged.count + (pendingRelease.isEmpty ? 0 : 1) + (pendingCancels.isEmpty ? 0 : 1)
     progress.isFlushing = isFlushing
     progress.unheldControls = outbox.unheldCount + unlogged
     progress.unsafeControls = outbox.unsafeCount + unlogged
@@ -208,6 +209,7 @@ extension Client {
     var wishes: [Instant] = []
     if let sync { wishes.append(sync.deadline) }
     if let poll { wishes.append(poll.deadline) }
+    if let retry = unlogged.retryAt { wishes.append(retry) }
     if let since = pendingReleaseSince { wishes.append(since + settings.controlDelay) }
     if sync == nil, let due = syncDue() { wishes.append(max(due, coordinators.resumeAt)) }
     if poll == nil, let due = pollDue() { wishes.append(max(due, coordinators.resumeAt)) }

@@ -6,6 +6,7 @@ import ReplicationCore
 
 extension Client {
   mutating func fold(_ batch: FactBatch, at now: Instant, _ out: inout [Directive]) {
+    unlogged.appended(batch.records)
     for (index, record) in batch.records.enumerated() {
       let position = batch.position(index)
       if let done = appending, done.record == record {

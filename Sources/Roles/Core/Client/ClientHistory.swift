@@ -123,7 +123,7 @@ extension Client {
     }
     history.fetched(through: page.upperBound)
     if attachment != nil { attachment?.through = page.upperBound }
-    cancelKnown(page, at: now, &out)
+    cancelKnown(page)
   }
 
   private mutating func take(

@@ -30,7 +30,7 @@ extension Client {
   /// One append at a time: its facts come back in the same turn, and a refused one must not leave a
   /// gap before its successors.
   mutating func takeSubmits(_ out: inout [Directive]) {
-    while appending == nil, isPlaced(), let next = waitingSubmits.popFirst() {
+    while appending == nil, !unlogged.isInFlight, isPlaced(), let next = waitingSubmits.popFirst() {
       if let divergence {
         out.append(.refused(next.ticket, .diverged(divergence)))
       } else if attachment != nil {
@@ -144,11 +144,11 @@ extension Client {
   }
 
   /// Whatever waits behind a refused append is refused too: it would get another number.
-  mutating func appendRefused(_ reason: String, _ out: inout [Directive]) {
-    guard let refused = appending else {
-      out.append(.note("the client's log takes nothing now: \(reason)"))
-      return
-    }
+  /// What is not a submission is tried again.
+  mutating func appendRefused(_ reason: String, at now: Instant, _ out: inout [Directive]) {
+    let (isControl, isNews) = unlogged.refused(at: now)
+    if isNews { out.append(.note("the client's log takes nothing now: \(reason)")) }
+    guard !isControl, let refused = appending else { return }
     appending = nil
     out.append(.refused(refused.ticket, .log(reason)))
     while let next = waitingSubmits.popFirst() {
