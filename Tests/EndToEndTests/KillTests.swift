@@ -146,6 +146,12 @@ import Testing
     try eventually(within: 20, "the server has the tasks; \(client.complaints)") {
       ((try? FileManager.default.contentsOfDirectory(atPath: started)) ?? []).count >= 4
     }
+    // An assignment that no log holds may be given again: nothing is promised of it.
+    for index in grid.coordinators.indices {
+      try eventually(within: 20, "coordinator \(index)'s log holds the assignments") {
+        try assignments(grid.directory(ofCoordinator: index)) >= 4
+      }
+    }
     // Away for longer than the suspicion time, and the tasks end meanwhile.
     for index in grid.coordinators.indices { grid.killCoordinator(index) }
     try eventually(within: 20, "the tasks end off-line") { executions(grid).count == 4 }
@@ -154,6 +160,15 @@ import Testing
     let last = try client.end(within: 40)
     #expect(Set(last.lines) == expected(4))
     #expect(executions(grid).values.allSatisfy { $0 == 1 }, "\(executions(grid))")
+  }
+
+  /// In the files of a coordinator, whoever wrote them.
+  private func assignments(_ directory: String) throws -> Int {
+    let dump = try LiveProcess(
+      "logdump", Program.logdump, ["--json", directory + "/facts"], in: NSTemporaryDirectory(),
+      number: Int.random(in: 0..<Int.max)
+    ).end(within: 20)
+    return dump.output.split(separator: "\n").count { $0.contains("\"name\":\"assigned\"") }
   }
 }
 
