@@ -19,6 +19,8 @@ struct Checkpointer: Sendable {
   private var writer: CheckpointWriter?
   private var survey: Survey
   private var mark = SegmentMark()
+  /// What could not be read to its end.
+  private(set) var unsound: [SegmentName] = []
   /// An archive that nobody names may be named again: its records stay in the checkpoint until
   /// their segment goes, and only the survey counts them as garbage.
   private let keepsDead: Bool
@@ -175,7 +177,10 @@ struct Checkpointer: Sendable {
     } catch {
       switch error {
       // What stands before the damage counts; the next start reads from there.
-      case .damaged, .unknownSegment: return true
+      case .damaged:
+        unsound.append(target.name)
+        return true
+      case .unknownSegment: return true
       default: throw error
       }
     }

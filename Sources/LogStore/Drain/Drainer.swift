@@ -128,7 +128,14 @@ public struct Drainer: Sendable {
         throw error
       }
       step.hasMore = true
-      if let found { surveyed(found, log, now) } else { phase = .surveying(pass) }
+      guard let found else {
+        phase = .surveying(pass)
+        return
+      }
+      surveyed(found, log, now)
+      // Told each time: who could not set it aside tries again.
+      kept.formUnion(pass.unsound)
+      step.unsound += pass.unsound
     case .examining(let group, var run, let isCovered):
       phase = .idle
       let found = try run.advance(log, survey, budget: &budget, isDead: ask.isDead)
@@ -163,11 +170,15 @@ public struct Drainer: Sendable {
 
   /// A copy was cut short: nothing that was found so far is to be gone by. Scrubbing goes on.
   public mutating func copyBecameShorter(_ log: Log) {
-    if case .surveying(var pass) = phase { pass.abandon(log) }
-    phase = .idle
+    stop(log)
     survey = nil
     kept = []
     unworthy = [:]
+  }
+
+  /// It can't be read to its end: it stays, and its owner is told, once.
+  private mutating func leave(_ name: SegmentName, _ step: inout DrainStep) {
+    if kept.insert(name).inserted { step.unsound.append(name) }
   }
 
   /// Who was away waits the whole grace again, and drains nothing meanwhile.
@@ -224,8 +235,7 @@ public struct Drainer: Sendable {
     var worthy: [Examination] = []
     for examination in examinations {
       if !examination.complete {
-        kept.insert(examination.segment)
-        step.unsound.append(examination.segment)
+        leave(examination.segment, &step)
       } else if isCovered || isWorth(examination, log) {
         worthy.append(examination)
       } else {
@@ -279,8 +289,7 @@ public struct Drainer: Sendable {
         drained.append(examination)
       } else if !examination.complete {
         // It rotted since the start: only a whole copy may go.
-        kept.insert(name)
-        step.unsound.append(name)
+        leave(name, &step)
       } else if isCovered || isOurs(name, log) || hasWaited(name, now) {
         group.names.append(name)
         lacking += examination.uncovered

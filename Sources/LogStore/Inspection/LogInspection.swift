@@ -269,7 +269,8 @@ extension LogInspection.Segment {
       trouble =
         "durable up to \(durable), but it ends at \(end); the rest has to come from another node"
     }
-    if state == .sound, let damagedUntil, damagedUntil > end {
+    // A tail that the next start cuts off is nothing beside it.
+    if state != .corrupt, let damagedUntil, damagedUntil > end {
       state = .corrupt
       trouble =
         "cut short by damage and not healed yet; it once reached \(damagedUntil), and the rest has "

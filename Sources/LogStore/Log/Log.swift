@@ -42,6 +42,7 @@ public final class Log: Sendable {
   }
 
   deinit {
+    closePendingCheckpoint()
     files.withLock { closeAll(&$0) }
   }
 
@@ -55,11 +56,6 @@ public final class Log: Sendable {
     files.ready = nil
     files.notes?.close(on: fs)
     files.notes = nil
-    let pending = state.withLock { state in
-      defer { state.pendingCheckpoint = nil }
-      return state.pendingCheckpoint
-    }
-    pending?.writer.close(on: fs)
   }
 
   // MARK: what is known without the disk

@@ -17,18 +17,22 @@ extension Log {
 
   /// Damage was found in what the checkpoint counts: the next start has to read everything.
   public func dropCheckpoint() {
+    closePendingCheckpoint()
     publishing.withLock { _ in
-      let pending = state.withLock { state in
-        defer { state.pendingCheckpoint = nil }
-        state.checkpoint = nil
-        return state.pendingCheckpoint
-      }
-      pending?.writer.close(on: fs)
+      forgetCheckpoint()
       // If it can't be removed, the disk has worse troubles, and they are told.
       do throws(FileError) {
         try fs.remove(directory + "/" + CheckpointFormat.fileName)
         try fs.synchronizeDirectory(directory)
       } catch {}
+    }
+  }
+
+  /// One that waits for a commit is left; the next start removes its file.
+  func closePendingCheckpoint() {
+    publishing.withLock { _ in
+      let pending = state.withLock { $0.pendingCheckpoint.take() }
+      pending?.writer.close(on: fs)
     }
   }
 

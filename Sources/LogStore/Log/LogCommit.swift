@@ -131,6 +131,7 @@ extension Log {
   /// Everything durable, the open segment finished, every file closed. Later appends throw.
   public func close() throws(LogError) {
     try commit()
+    closePendingCheckpoint()
     try syncing.withLock { _ throws(LogError) in
       try files.withLock { files throws(LogError) in
         if let writing = files.writing { try finish(writing, &files) }

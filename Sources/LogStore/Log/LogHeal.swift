@@ -6,8 +6,8 @@ extension Log {
   /// Looks at a copy that a read found damaged. `visit` gets each record that stood behind the
   /// damage, with its new place in the open segment. Then `rescue` is told from which ordinal
   /// on the copy will be short, and may append what it knows of that; if it throws, the copy
-  /// stays. Nil if the copy reads well now, or went. Throws `.full` without space: then nothing
-  /// has changed.
+  /// stays. Nil if the copy reads well now, or went. Throws `.full` without space and `.notDrained`
+  /// if the copy grew meanwhile: then it stands as it was, and may be looked at again.
   public func setAsideDamage(
     in name: SegmentName, visit: Visit,
     rescue: (Ordinal) throws(LogError) -> Void = { _ throws(LogError) in }
@@ -23,11 +23,12 @@ extension Log {
         name, path: path(of: name), limit: before.end.end.value, on: fs, decoder: &decoder
       ) { _, _, _ in }
       guard scan.header == nil || scan.end < before.end.end.value else { return nil }
-      dropCheckpoint()
       let records = try salvage(scan, visit)
       try rescue(scan.records)
       try commit()
       try copyPrefix(of: scan)
+      // It counts more of the copy than there will be.
+      dropCheckpoint()
       let kept = try replace(before, by: scan)
       var finding = RecoveryReport.Finding(
         segment: name, decision: .quarantine, end: Offset(scan.end),

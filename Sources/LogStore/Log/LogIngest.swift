@@ -120,7 +120,7 @@ extension Log {
   ) throws(LogError) -> OpenFile {
     if let file = files.touch(name) { return file }
     do throws(FileError) {
-      files.keep(name, OpenFile(handle: try openCopyFile(path(of: name), isNew)))
+      files.keep(name, OpenFile(handle: try openCopyFile(name, isNew)))
       if isNew { files.directoryDirty = true }
     } catch {
       if error.isFull { throw .full(.disk(error)) }
@@ -130,19 +130,28 @@ extension Log {
     return file
   }
 
-  private func openCopyFile(_ path: String, _ isNew: Bool) throws(FileError) -> FileHandle {
+  private func openCopyFile(
+    _ name: SegmentName, _ isNew: Bool
+  ) throws(FileError) -> FileHandle {
+    let path = path(of: name)
+    let isDamagedInPlace = state.withLock { $0.missing[name] != nil }
     guard isNew else { return try fs.open(path, .update) }
-    do throws(FileError) { return try fs.open(path, .create) } catch {
-      // Left by an attempt that found no space, and could not be taken back; nobody was told of it.
-      guard error.isExisting else { throw error }
-      try fs.remove(path)
-      return try fs.open(path, .create)
+    if isDamagedInPlace {
+      // The same segment's bytes are written over what can't be read; what is intact behind stays.
+      do throws(FileError) { return try fs.open(path, .update) } catch {
+        guard error.isMissing else { throw error }
+      }
     }
+    // One that is there was an attempt that found no space, and could not be taken back; nobody was
+    // told of it.
+    return try fs.createAnew(path)
   }
 
-  /// Takes back the file of a copy whose first bytes found no space.
+  /// Takes back the file of a copy whose first bytes found no space. One that damage left in place
+  /// is all that is left of it here.
   private func forgetCopy(_ name: SegmentName, _ files: inout LogFiles) {
     if let file = files.open.removeValue(forKey: name) { fs.close(file.handle) }
+    guard state.withLock({ $0.missing[name] == nil }) else { return }
     try? fs.remove(path(of: name))
   }
 

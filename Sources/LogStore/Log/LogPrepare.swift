@@ -77,14 +77,8 @@ extension Log {
   }
 
   private func createFile(_ path: String) throws(LogError) -> FileHandle {
-    do throws(FileError) {
-      do throws(FileError) { return try fs.open(path, .create) } catch {
-        // An attempt of this process that found no space; nothing of it was told to anyone.
-        guard error.isExisting else { throw error }
-        try fs.remove(path)
-        return try fs.open(path, .create)
-      }
-    } catch {
+    // One that is there was an attempt of this process that found no space; nobody was told of it.
+    do throws(FileError) { return try fs.createAnew(path) } catch {
       if error.isFull { throw .full(.disk(error)) }
       throw .io(error)
     }
@@ -109,6 +103,17 @@ extension Log {
     fs.close(ready.file.handle)
     // Left behind, it is an empty segment: no harm.
     try? fs.remove(path(of: ready.header.name))
+  }
+}
+
+extension FileSystem {
+  /// Makes the file; one that is there goes.
+  func createAnew(_ path: String) throws(FileError) -> FileHandle {
+    do throws(FileError) { return try open(path, .create) } catch {
+      guard error.isExisting else { throw error }
+      try remove(path)
+      return try open(path, .create)
+    }
   }
 }
 

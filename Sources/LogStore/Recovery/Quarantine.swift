@@ -58,7 +58,8 @@ extension Log {
     return parts
   }
 
-  /// Moves the damaged file away and the copy of its prefix, if there is one, into its place.
+  /// Moves the damaged file away and the copy of its prefix, if there is one, into its place. It
+  /// throws `.full` if nothing has changed; what is cut off in the middle the next start ends.
   func setAside(_ item: Salvage, _ files: inout LogFiles) throws(LogError) -> String {
     let scan = item.scan
     let stem = directory + "/" + SegmentFileName.stem(scan.name)
@@ -71,12 +72,14 @@ extension Log {
       try files.notes?.append(notes, on: fs)
       try files.notes?.synchronize(on: fs)
       try fs.rename(scan.path, to: kept)
-      if scan.header != nil { try fs.rename(freshPath(scan.name), to: scan.path) }
-      try fs.synchronizeDirectory(directory)
     } catch {
       if error.isFull { throw .full(.disk(error)) }
       throw .io(error)
     }
+    do throws(FileError) {
+      if scan.header != nil { try fs.rename(freshPath(scan.name), to: scan.path) }
+      try fs.synchronizeDirectory(directory)
+    } catch { throw .io(error) }
     return kept
   }
 

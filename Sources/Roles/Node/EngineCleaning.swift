@@ -140,10 +140,7 @@ extension NodeEngine {
         let due = Instant(nanoseconds: wake)
         cleaning[keyPath: which].dueAt = max(min(cleaning[keyPath: which].dueAt, due), now)
       }
-      if !step.unsound.isEmpty {
-        heal(step.unsound)
-        drainer.copyBecameShorter(log)
-      }
+      if heal(step.unsound) { drainer.copyBecameShorter(log) }
     } catch {
       if healIfDamaged(error) {
         drainer.copyBecameShorter(log)

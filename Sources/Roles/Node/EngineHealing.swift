@@ -37,12 +37,13 @@ extension NodeEngine {
       case .full, .bufferFull:
         // Nothing has changed: the next read tries again, and what is intact serves meanwhile.
         complain("\(name) is damaged, and there is no space to keep it aside: \(error)")
+      // It grew meanwhile: the next read looks again.
+      case .notDrained: break
       default: recoverByRestart(error)
       }
       return false
     }
     unhealed.insert(name)
-    log(of: name).dropCheckpoint()
     outputs.append(.commitSoon(name.log))
     logAdvanced()
     return true
@@ -97,13 +98,22 @@ extension NodeEngine {
     return finding
   }
 
-  /// The drainer could not read them to their end.
-  mutating func heal(_ names: [SegmentName]) {
+  /// The drainer could not read them to their end. True if one was set aside.
+  mutating func heal(_ names: [SegmentName]) -> Bool {
+    var isShorter = false
     for name in names where log(of: name).isComplete(name) == true {
       do throws(LogError) { try log(of: name).forEachRecord(in: name) { _, _, _ in } } catch {
-        healIfDamaged(error)
+        if healIfDamaged(error) { isShorter = true }
       }
     }
+    return isShorter
+  }
+
+  /// The end of the node's life: what a survey reads is closed.
+  public mutating func stop() {
+    let (facts, archives) = (facts, archives.log)
+    cleaning.facts.drainer?.stop(facts)
+    cleaning.archives.drainer?.stop(archives)
   }
 
   /// After an ingest: what was cut short may be whole again.

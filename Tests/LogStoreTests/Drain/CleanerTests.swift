@@ -222,4 +222,25 @@ import Testing
     }
     #expect(UInt64(steps) * 40 * 1024 > bench.log.bytesWritten)
   }
+
+  /// A survey meets damage: the segment stays, its owner is told at each survey, and the rest is
+  /// cleaned as ever.
+  @Test func whatCannotBeReadStaysAndIsTold() throws {
+    let bench = try Bench()
+    try bench.append(0..<2_000)
+    let victim = try #require(bench.log.vector().dropFirst().first)
+    let path = bench.log.segmentPath(victim.name)
+    try bench.disk.flip(bit: (victim.end.value / 2) * 8, of: path)
+    try bench.release(0..<2_000)
+    var told = 0
+    for _ in 0..<400 {
+      let step = try bench.step()
+      told += step.unsound.count
+      #expect(step.unsound.allSatisfy { $0 == victim.name })
+      bench.now += 100_000_000
+    }
+    #expect((1...3).contains(told))
+    #expect(bench.log.end(of: victim.name) != nil)
+    #expect(bench.deleted.count > 3 && !bench.deleted.contains(victim.name))
+  }
 }

@@ -169,4 +169,50 @@ struct LiveDamageTests {
       }
     }
   }
+
+  /// Where the damaged file could not be set aside, healing writes over what can't be read: what is
+  /// intact behind it stays until it is there again.
+  @Test func withoutSpaceAnUnreadableHeaderIsWrittenOver() throws {
+    let disk = SimulatedDisk()
+    let (log, other) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    let path = log.segmentPath(victim.name)
+    try disk.flip(bit: 20 * 8, of: path)
+    let full = disk.killImage()
+    full.resize(capacity: 0)
+    let after = try openLog(full, seed: 5, options: options)
+    #expect(after.log.end(of: victim.name) == nil)
+    #expect(full.contents(of: path + ".damaged") == nil)
+    #expect(throws: IngestError.self) { try other.ship(victim.name, to: after.log) }
+    #expect(full.contents(of: path)?.count == disk.contents(of: path)?.count)
+    full.resize(capacity: nil)
+    try after.log.idle()
+    try other.ship(victim.name, to: after.log)
+    try after.log.commit()
+    #expect(after.log.isComplete(victim.name) == true)
+    #expect(try records(after.log, victim.name) == records(other, victim.name))
+    let last = try openLog(full.killImage(), seed: 6, options: options)
+    #expect(last.report.incidents.isEmpty)
+    #expect(Set(last.visited.map(\.record)) == Set((0..<60).map { record($0) }))
+  }
+
+  /// A copy that is short of what it once held is corrupt, whatever else a start would do with it.
+  @Test func aTornTailDoesNotHideThatACopyIsShort() throws {
+    let disk = SimulatedDisk()
+    let (log, _) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    let path = log.segmentPath(victim.name)
+    try disk.flip(bit: (64 + 128 + 90) * 8, of: path)
+    _ = try log.setAsideDamage(in: victim.name) { _, _, _ in }
+    let image = disk.killImage()
+    func state() throws -> LogInspection.State? {
+      let seen = try LogInspection.read("/facts", node: log.node, on: image)
+      return seen.segments.first { $0.name == victim.name }?.state
+    }
+    #expect(try state() == .corrupt)
+    let file = try image.open(path, .update)
+    try image.write(file, [UInt8](repeating: 7, count: 50), at: UInt64(64 + 128))
+    image.close(file)
+    #expect(try state() == .corrupt)
+  }
 }

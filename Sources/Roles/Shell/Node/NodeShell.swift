@@ -131,6 +131,7 @@ private struct NodeLoop: ~Copyable {
       parts.flush()
     }
     if !hasEnded { leave() }
+    engine.stop()
   }
 
   /// Tells the coordinator that this server goes, and waits for the answer, but not for long.
