@@ -41,6 +41,22 @@ import Testing
     for address in grid.addresses { #expect(none.errors.contains(address)) }
   }
 
+  /// The suspicion time is longer than the test waits: only the farewell can have told.
+  @Test func anOrderlyStopIsKnownAtOnceAndAStartAgain() throws {
+    let grid = try TestGrid(coordinators: 3, servers: 0, suspicion: 120)
+    try grid.awaitWhole()
+    func suspected(_ index: Int, by other: Int) throws -> Bool {
+      let seen = try rows(
+        grid.run(["grid", "--json", "--only", grid.addresses[other]], within: 10))
+      let row = seen.coordinators.first { $0["address"] as? String == grid.addresses[index] }
+      return row?["suspected"] as? Bool == true
+    }
+    #expect(try grid.stopCoordinator(1)?.status == 0)
+    for other in [0, 2] { #expect(try suspected(1, by: other)) }
+    try grid.startCoordinator(1)
+    try grid.awaitWhole()
+  }
+
   private func rows(_ ended: Ended) throws -> (
     coordinators: [[String: Any]], servers: [[String: Any]]
   ) {

@@ -79,6 +79,13 @@ final class TestGrid {
     return try servers[index]?.end(within: 20)
   }
 
+  /// The same of a coordinator.
+  func stopCoordinator(_ index: Int) throws -> Ended? {
+    coordinators[index]?.signal(SIGTERM)
+    defer { coordinators[index] = nil }
+    return try coordinators[index]?.end(within: 20)
+  }
+
   func killAll() {
     for index in coordinators.indices { killCoordinator(index) }
     for index in servers.indices { killServer(index) }
@@ -107,7 +114,7 @@ final class TestGrid {
     try start(arguments, input: input).end(within: seconds)
   }
 
-  /// Every coordinator lists all others as alive, and every server.
+  /// Every coordinator has heard every other.
   func awaitWhole(within seconds: Double = 20) throws {
     for address in addresses {
       try eventually(within: seconds, "\(address) sees the whole grid") {
@@ -115,13 +122,16 @@ final class TestGrid {
         guard seen.status == 0, let data = seen.output.data(using: .utf8),
           let grid = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
         else { return false }
-        return alive(grid["coordinators"]) == coordinators.count
+        return heard(grid["coordinators"], by: address) == coordinators.count
       }
     }
   }
 
-  private func alive(_ rows: Any?) -> Int {
-    (rows as? [[String: Any]] ?? []).count { $0["suspected"] as? Bool == false }
+  private func heard(_ rows: Any?, by own: String) -> Int {
+    (rows as? [[String: Any]] ?? []).count {
+      $0["suspected"] as? Bool == false
+        && ($0["heardMs"] is NSNumber || $0["address"] as? String == own)
+    }
   }
 
   /// What `rpcv grid` says of the coordinator's disk.

@@ -42,7 +42,7 @@ extension Random {
 
   mutating func syncRequest() -> SyncRequest {
     SyncRequest(
-      from: peer(), purpose: SyncPurpose.allCases[upTo(3)],
+      from: peer(), purpose: SyncPurpose.allCases[upTo(4)],
       members: list { _ in "grid.example:7000" },
       digests: list { OwnerDigest(owner: $0.owner(), digest: $0.number()) }, archives: bool())
   }

@@ -131,6 +131,9 @@ public struct NodeEngine: Sendable {
     case .requestGone(let token): forget(token)
     case .response(let token, let payload): answered(token, payload)
     case .sendFailed(let token, let reason): failed(token, reason)
+    case .leave:
+      events.append(.server(.leave))
+      events.append(.replicator(.leave))
     case .committed: logAdvanced()
     case .client(let event): events.append(.client(event))
     case .server(let event): events.append(.server(event))
@@ -172,8 +175,8 @@ public struct NodeEngine: Sendable {
     }
   }
 
-  /// After `.server(.leave)`: nothing more is to be waited for before the process ends.
-  public var hasLeft: Bool { server?.hasLeft ?? true }
+  /// After `.leave`: nothing more is to be waited for before the process ends.
+  public var hasLeft: Bool { (server?.hasLeft ?? true) && (replicator?.hasLeft ?? true) }
 
   // MARK: time
 

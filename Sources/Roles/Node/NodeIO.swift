@@ -26,6 +26,8 @@ public enum NodeInput: Sendable {
   case requestGone(IncomingToken)
   case response(OutgoingToken, payload: [UInt8])
   case sendFailed(OutgoingToken, reason: String)
+  /// The process is about to end: the node's peers are told. The end is `hasLeft`.
+  case leave
   /// A commit of either log ended: bytes were written, and perhaps made durable.
   case committed
   /// What the application asks of its client: submit, collect, cancel, release and the like.

@@ -53,6 +53,9 @@ nonisolated enum Rpcv_Wire_SyncPurpose: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// I hear no predecessor and fetch from you what I lack.
   case pull // = 2
+
+  /// I am about to stop: pass over me at once. Neither side's vector travels.
+  case farewell // = 3
   case UNRECOGNIZED(Int)
 
   init() {
@@ -64,6 +67,7 @@ nonisolated enum Rpcv_Wire_SyncPurpose: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 0: self = .probe
     case 1: self = .heartbeat
     case 2: self = .pull
+    case 3: self = .farewell
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -73,6 +77,7 @@ nonisolated enum Rpcv_Wire_SyncPurpose: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .probe: return 0
     case .heartbeat: return 1
     case .pull: return 2
+    case .farewell: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -82,6 +87,7 @@ nonisolated enum Rpcv_Wire_SyncPurpose: SwiftProtobuf.Enum, Swift.CaseIterable {
     .probe,
     .heartbeat,
     .pull,
+    .farewell,
   ]
 
 }
@@ -685,7 +691,7 @@ nonisolated struct Rpcv_Wire_PeerResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "rpcv.wire"
 
 nonisolated extension Rpcv_Wire_SyncPurpose: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PROBE\0\u{1}HEARTBEAT\0\u{1}PULL\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PROBE\0\u{1}HEARTBEAT\0\u{1}PULL\0\u{1}FAREWELL\0")
 }
 
 nonisolated extension Rpcv_Wire_ShipOutcome: SwiftProtobuf._ProtoNameProviding {

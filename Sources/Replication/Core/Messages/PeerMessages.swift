@@ -66,6 +66,10 @@ public enum SyncPurpose: UInt64, Hashable, Sendable, CaseIterable {
   case heartbeat = 1
   /// The sender hears no predecessor and fetches what it lacks.
   case pull = 2
+  /// The sender is about to stop. Neither side's vector travels.
+  case farewell = 3
+
+  var tellsVector: Bool { self == .heartbeat || self == .pull }
 }
 
 public struct SyncRequest: Hashable, Sendable {

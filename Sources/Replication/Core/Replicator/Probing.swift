@@ -25,6 +25,10 @@ extension Replicator {
   }
 
   mutating func heard(_ route: String) {
+    if hasDeparted(route) {
+      _ = detector.heard(route, at: now, forgiving: false)
+      return
+    }
     lastFailures[route] = nil
     let forgiving = !settings.plantedBugs.contains(.neverForgives)
     if detector.heard(route, at: now, forgiving: forgiving) { refreshRing() }

@@ -49,6 +49,9 @@ public struct ReplicationSettings: Sendable {
 
   public init() {}
 
+  /// How long a stop waits for an answer to its farewell.
+  var farewellTimeout: Duration { min(syncTimeout, .seconds(1)) }
+
   /// How long a Sync or a probe may take; several may be under way.
   var syncTimeout: Duration { min(suspicionTimeout, heartbeatPeriod * 3) }
 

@@ -7,7 +7,7 @@ import LogStore
 /// settings.
 ///
 /// The concerns are in extensions: Syncing (vectors), Shipping, Receiving, Pulling, Probing (ring
-/// and suspicion), Identity.
+/// and suspicion), Departure, Identity.
 public struct Replicator: Sendable {
   public let settings: ReplicationSettings
   public let local: PeerInfo
@@ -54,6 +54,10 @@ public struct Replicator: Sendable {
   var sealed: Set<SegmentName> = []
   var appended: Set<SegmentName> = []
   var rotation = ""
+
+  /// The incarnation that said farewell, of the members whose last answer was its.
+  var farewells: [NodeID: UInt64] = [:]
+  var isLeaving = false
 
   /// Grows whenever ring, membership or suspicions may have changed: who shows them need look only
   /// then.
@@ -114,6 +118,7 @@ public struct Replicator: Sendable {
       membership.merge(addresses, at: self.now)
       refreshRing()
     case .removed(let node): remove(node)
+    case .leave: leave()
     case .doubted(let address):
       if detector.suspect(address) { refreshRing() }
     case .request(let token, let request): answer(request, token)

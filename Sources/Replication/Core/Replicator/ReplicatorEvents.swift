@@ -116,6 +116,8 @@ extension Replicator {
     case heardOf([String])
     /// A Removed fact.
     case removed(NodeID)
+    /// The process is about to end: peers are told. The end is `hasLeft`.
+    case leave
     /// Suspect this address without evidence.
     case doubted(String)
     case request(RequestToken, PeerRequest)

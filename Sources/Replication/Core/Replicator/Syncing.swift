@@ -12,26 +12,27 @@ extension Replicator {
   }
 
   mutating func sync(at route: String, _ purpose: SyncPurpose) {
-    let told = purpose == .probe ? SegmentVector() : vector
+    let told = purpose.tellsVector ? vector : SegmentVector()
     let request = SyncRequest(
       from: local, purpose: purpose, members: membership.shared,
       digests: told.digests(archives: settings.replicatesArchives),
       archives: settings.replicatesArchives)
     let context = SyncContext(purpose: purpose, told: told, turn: turn)
-    _ = send(.sync(request), to: route, timeout: settings.syncTimeout, .sync(context))
+    let timeout = purpose == .farewell ? settings.farewellTimeout : settings.syncTimeout
+    _ = send(.sync(request), to: route, timeout: timeout, .sync(context))
   }
 
   // MARK: - Answering
 
   mutating func answer(_ request: SyncRequest, _ token: RequestToken) {
-    meet(request.from)
+    if request.purpose == .farewell { departed(request.from) } else { meet(request.from) }
     membership.merge(request.members, at: now)
     refreshRing()
     if request.purpose == .heartbeat && request.from.node != local.node { lastPredecessor = now }
     var response = SyncResponse(from: local)
     response.members = membership.shared
     response.archives = settings.replicatesArchives
-    if request.purpose != .probe { compare(request, into: &response) }
+    if request.purpose.tellsVector { compare(request, into: &response) }
     emit(.reply(token, .sync(response)))
   }
 
@@ -83,9 +84,13 @@ extension Replicator {
       detector.forget(exchange.route)
       lastFailures[exchange.route] = nil
       return
-    case .same, .newNode, .newIncarnation: break
+    case .same: break
+    case .newNode, .newIncarnation:
+      farewells[peer.node] = nil
+      // This answer, unlike others before it, is a sign of life.
+      heard(exchange.route)
     }
-    guard context.purpose != .probe else { return }
+    guard context.purpose.tellsVector else { return }
 
     let theirs = PeerVector(
       told: context.told, response, archives: response.archives && settings.replicatesArchives)

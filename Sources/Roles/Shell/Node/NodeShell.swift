@@ -134,9 +134,10 @@ private struct NodeLoop: ~Copyable {
     engine.stop()
   }
 
-  /// Tells the coordinator that this server goes, and waits for the answer, but not for long.
+  /// Tells the coordinator of this server, and the other coordinators, that this node goes, and
+  /// waits for the answers, but not for long.
   private mutating func leave() {
-    handle(.server(.leave), MonotonicClock.now())
+    handle(.leave, MonotonicClock.now())
     parts.flush()
     while !engine.hasLeft, !hasEnded {
       let inputs = mailbox.take(until: wakeAt?.nanoseconds)
