@@ -117,7 +117,9 @@ extension Client {
   mutating func leaveRefusing(
     _ address: String, _ refusal: Refusal, at now: Instant, _ out: inout [Directive]
   ) {
-    out.append(.note("coordinator \(address) refuses: \(refusal.text)"))
+    if coordinators.isNews(refusal, of: address) {
+      out.append(.note("coordinator \(address) refuses: \(refusal.text)"))
+    }
     coordinators.refused(at: now, dice: &dice)
     forgetContact(&out)
   }

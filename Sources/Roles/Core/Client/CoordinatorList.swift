@@ -25,6 +25,8 @@ struct CoordinatorList: Sendable {
   private var refusals = 0
   private var lastRefusal = Instant.zero
   private var avoidedUntil: [String: Instant] = [:]
+  /// The last refusal of each that a person was told of.
+  private var told: [String: String] = [:]
   /// Before this nothing is sent.
   private(set) var resumeAt = Instant.zero
 
@@ -86,7 +88,16 @@ struct CoordinatorList: Sendable {
     pause(rounds: refusals, atMost: settings.longestRefusalPause, at: now, dice: &dice)
   }
 
-  mutating func accepted() { refusals = 0 }
+  mutating func accepted() {
+    refusals = 0
+    if let current { told[current] = nil }
+  }
+
+  /// Whether a person has not been told that already: it is refused again and again.
+  mutating func isNews(_ refusal: Refusal, of address: String) -> Bool {
+    guard addresses.contains(address) else { return true }
+    return told.updateValue(refusal.text, forKey: address) != refusal.text
+  }
 
   private mutating func pause(
     rounds attempts: Int, atMost limit: Duration, at now: Instant, dice: inout Dice

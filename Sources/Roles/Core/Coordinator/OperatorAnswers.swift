@@ -8,6 +8,10 @@ extension Coordinator {
   mutating func receive(_ request: OperatorRequest, as token: RequestToken) {
     let response: OperatorResponse
     switch request {
+    case .sessions(.some) where !isServing, .calls where !isServing:
+      // What a ledger that misses facts says of a session could be taken for its end.
+      let text = "it has just started and is catching up with the others"
+      response = .refused(Refusal(.catchingUp, text))
     case .sessions(let name): response = sessionSummaries(name)
     case .calls(let session, let from, let limit):
       response = callSummaries(session, from: from, limit: limit)

@@ -108,10 +108,13 @@ extension Server {
     let poll = polls.remove(at: index)
     coordinators.merge(response.coordinators)
     if let refusal = response.refusal {
-      out.append(.note("coordinator \(poll.address) refuses: \(refusal.text)"))
+      if coordinators.isNews(refusal, of: poll.address) {
+        out.append(.note("coordinator \(poll.address) refuses: \(refusal.text)"))
+      }
       return leave(poll.address, suspects: false, at: now, &out)
     }
     coordinators.succeeded()
+    coordinators.accepted()
     if response.conflictingIncarnation && !toldConflict {
       toldConflict = true
       out.append(.conflict)

@@ -68,6 +68,7 @@ final class SessionView {
           guard case .operatorResponse(let response) = answer else {
             throw CommandError(.protocolMismatch, "\(address) answers what was not asked")
           }
+          if case .refused(let refusal) = response, refusal.code == .catchingUp { continue }
           hasAnswer = true
           guard case .refused(let refusal) = response else {
             // What calls wait for is told by whoever counts them.

@@ -111,12 +111,18 @@ struct EmbeddedSession: Sendable {
     }
   }
 
-  /// Taken for a moment and shared, which changes nothing.
+  /// Read off the kernel's list: to take the lock, even shared and for a moment, could make a `map`
+  /// that starts just then believe that the session is in use. Each line ends in
+  /// `device:inode start end`, see proc(5).
   private static func isLocked(_ path: String) -> Bool {
-    let descriptor = open(path + "/LOCK", O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    var status = stat()
+    guard stat(path + "/LOCK", &status) == 0, let locks = read("/proc/locks") else { return false }
+    let inode = Array("\(status.st_ino)".utf8)
+    return locks.split(separator: UInt8(ascii: "\n")).contains { line in
+      let words = line.split(separator: UInt8(ascii: " "))
+      return words.count >= 6 && words[1].elementsEqual("FLOCK".utf8)
+        && words[5].split(separator: UInt8(ascii: ":")).last?.elementsEqual(inode) == true
+    }
   }
 
   private static func measure(_ path: String, _ bytes: inout UInt64, _ last: inout UInt64) {
