@@ -25,6 +25,8 @@ import Testing
     Case("coordinator --frobnicate", 64, "--frobnicate"),
     Case("coordinator --listen foo:bar", 64, "'foo:bar' is not an address"),
     Case("coordinator --listen 127.0.0.1:99999", 64, "from 0 to 65535"),
+    Case("coordinator --listen 0.0.0.0:7070 --directory x", 64, "add --advertise HOST:7070"),
+    Case("up --listen [::]:7070 --directory x", 64, "add --advertise HOST:7070"),
     Case("coordinator --listen 203.0.113.9:7070 --directory x", 78, "cannot listen"),
     Case("coordinator --directory /proc/nowhere", 73, "can't be written"),
     Case("coordinator --listen 127.0.0.1:0 --directory /dev/null/node", 73, "can't be written"),

@@ -203,7 +203,6 @@ extension NodeEngine {
     for id in archiveNews.missing {
       run(transfers.download(id, from: otherCoordinators, for: .coordinator, givesUp: false))
     }
-    archivesMayBeSafe()
   }
 
   private func state(of id: ArchiveID) -> (state: ArchiveState, unmet: Position?) {

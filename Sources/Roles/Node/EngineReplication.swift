@@ -143,7 +143,7 @@ extension NodeEngine {
     let before = lastRing
     lastRing = view
     if view.addresses != before.addresses { seekArchives() }
-    if view.listed != before.listed { archivesMayBeSafe() }
+    if view.addresses != before.addresses || view.listed != before.listed { archivesMayBeSafe() }
     events.append(.coordinator(.ring(view)))
   }
 

@@ -5,7 +5,7 @@ import Testing
 /// Three nodes, random operations, against a model that is an array of records a segment: appends,
 /// batches, writes, commits, seals, shipping, kills, power cuts. F1, F3, F9 against I1 and I2.
 struct RandomOperationsTests {
-  @Test(arguments: 0..<40)
+  @Test(arguments: 0..<TestAmount.modelSeeds)
   func agreesWithTheModel(seed: Int) throws {
     var model = try Model(seed: UInt64(seed))
     for _ in 0..<400 { try model.step() }

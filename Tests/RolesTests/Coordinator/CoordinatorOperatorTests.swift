@@ -50,6 +50,25 @@ import Testing
     #expect(refusal.code == .notFound)
   }
 
+  /// Its ledger may miss facts: no session's state is to be taken from it yet.
+  @Test func whoCatchesUpIsAskedLater() {
+    var h = CoordinatorHarness(caughtUp: false)
+    for question in [
+      OperatorRequest.sessions(CallSample.session),
+      .calls(CallSample.session, from: CallCounter(1), limit: 4),
+    ] {
+      guard case .refused(let refusal)? = h.ask(question) else {
+        Issue.record("no refusal")
+        continue
+      }
+      #expect(refusal.code == .catchingUp)
+    }
+    guard case .sessions? = h.ask(.sessions(nil)) else {
+      Issue.record("what is known is listed")
+      return
+    }
+  }
+
   @Test func whyTellsEachState() {
     var h = CoordinatorHarness()
     #expect(h.why(CallSample.call(1)).contains("No session"))

@@ -55,7 +55,8 @@ struct ServerBench {
   }
 
   mutating func restart(
-    _ addresses: [String] = ["a"], losesUnsynced: Bool = false, seed: UInt64 = 2
+    _ addresses: [String] = ["a"], losesUnsynced: Bool = false, as node: NodeID? = nil,
+    seed: UInt64 = 2
   ) {
     if losesUnsynced { log = Array(log.prefix(sequences.prefix { $0 <= durable }.count)) }
     sequences = Array(repeating: .zero, count: log.count)
@@ -64,7 +65,8 @@ struct ServerBench {
     inFlight = []
     said = []
     running = []
-    server = Server(node: Example.serverNode, settings)
+    server = Server(
+      node: node ?? Example.serverNode, former: node == nil ? [] : [Example.serverNode], settings)
     start(addresses, seed: seed)
   }
 

@@ -55,6 +55,19 @@ struct ServerResultTests {
     #expect(bench.log.allSatisfy { bench.isDead($0) })
   }
 
+  /// A directory that took a new identity still brings what it ran under the old one.
+  @Test func resultsOfAFormerIdentityAreBrought() {
+    var bench = bench([1, 2])
+    bench.finish(Example.task(1))
+    bench.acknowledge(safe: false)
+    bench.restart(as: NodeID(ID128(high: 77, low: 7)))
+    #expect(bench.poll?.poll?.holding == [Example.task(1)])
+    bench.tell { $0.send = [Example.task(1)] }
+    #expect(bench.deliveredTasks == [1])
+    bench.acknowledge(safe: true)
+    #expect(bench.said.contains(.dropped(Example.task(1))))
+  }
+
   @Test func plantedBug13IsCaught() {
     var bench = bench([1], bugs: .dropsReceived)
     bench.finish(Example.task(1))

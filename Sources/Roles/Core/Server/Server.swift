@@ -56,8 +56,6 @@ public struct Server: Sendable {
   var toldWake: Instant?
   var toldConflict = false
 
-  func isMine(_ server: NodeID) -> Bool { server == node || former.contains(server) }
-
   public init(
     node: NodeID, former: Set<NodeID> = [], _ settings: ServerSettings = ServerSettings()
   ) {
@@ -66,6 +64,8 @@ public struct Server: Sendable {
     self.settings = settings
     shelf = RecordShelf(budget: settings.memoryBudget)
   }
+
+  func isMine(_ server: NodeID) -> Bool { server == node || former.contains(server) }
 
   public mutating func handle(_ event: Event, at now: Instant) -> [Directive] {
     var out: [Directive] = []
