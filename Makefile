@@ -24,9 +24,12 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing --disable-xctest --jobs $(JOBS
 # a time: some measure time, and some start a grid of processes.
 COMPUTING := ^SimulationTests|CoordinatorRandomTests|LedgerPropertyTests
 COMPUTING := $(COMPUTING)|CrashImageTests|BitFlipTests|FailingCallTests
+# What more than one thread works in, except what spawns: the sanitizer follows no bare clone(2).
+CONCURRENT := ConcurrencyTests|CommitWaiters|LogWriterTests|LogFollower|InterruptedCallTests
+CONCURRENT := $(CONCURRENT)|Transport(Exchange|Frame|Hostility)|HostilePortTests
 PROGRAMS := rpcv rpcv-logdump
 
-.PHONY: help setup build test lint format install uninstall bench demo shows proto clean
+.PHONY: help setup build test tsan lint format install uninstall bench demo shows proto clean
 
 help: ## list the targets
 	@echo 'make TARGET [PREFIX=/usr/local] [JOBS=$(JOBS)] [FILTER=name of a test suite]'
@@ -46,6 +49,11 @@ ifeq ($(FILTER),)
 else
 	@swift test $(TEST_FLAGS) --no-parallel --filter '$(FILTER)'
 endif
+
+# A build of its own: the sanitizer's code is in all of it.
+tsan: setup ## the concurrent tests under ThreadSanitizer: a data race fails them
+	@TSAN_OPTIONS='suppressions=Tests/tsan.supp exitcode=66' swift test $(TEST_FLAGS) --sanitize=thread \
+	  --scratch-path .build-tsan --no-parallel --filter '$(CONCURRENT)'
 
 lint: setup ## format (swift format lint --strict) and the rules in Tests/StyleTests
 	@swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks

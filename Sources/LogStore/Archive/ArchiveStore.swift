@@ -1,5 +1,3 @@
-import Synchronization
-
 // Contents named by their SHA-256, as chunk and manifest records in a log of their own: the same
 // checksums, recovery, shipping and retirement as facts. It owns the index from hashes to positions
 // and the pins; it promises that a chunk given away is what its hash says, and that put twice is
@@ -7,11 +5,11 @@ import Synchronization
 
 public final class ArchiveStore: Sendable {
   public let log: Log
-  let state: Mutex<ArchiveIndex>
+  let state: Guarded<ArchiveIndex>
 
   private init(_ log: Log, _ index: consuming sending ArchiveIndex) {
     self.log = log
-    state = Mutex(index)
+    state = Guarded(index)
   }
 
   public static func open(

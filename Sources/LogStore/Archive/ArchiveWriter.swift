@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Puts content whose hash is not known yet: takes bytes as they come, stores full chunks, and
 /// names the whole at the end. Holds one chunk in memory. Until it is finished or dropped, no drain
 /// takes its chunks; a writer that is dropped leaves some that no manifest names, for a drain.
@@ -55,7 +53,7 @@ public struct ArchiveWriter: Sendable {
 /// Lets go of a writer's chunks when the last copy of the writer goes.
 private final class ChunkHolds: Sendable {
   private let store: ArchiveStore
-  private let chunks = Mutex<[Hash256]>([])
+  private let chunks = Guarded<[Hash256]>([])
 
   init(_ store: ArchiveStore) { self.store = store }
 

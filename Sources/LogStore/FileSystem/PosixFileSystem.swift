@@ -3,8 +3,6 @@
 // devices are refused as files. It doesn't know what stands in a file. A handle is the descriptor
 // itself, so that write and synchronize meet the same open file and no error gets lost between.
 
-import Synchronization
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -15,7 +13,7 @@ import Synchronization
 
 public final class PosixFileSystem: FileSystem {
   /// Descriptor -> path, read only to name the file in an error.
-  private let paths = Mutex<[Int: String]>([:])
+  private let paths = Guarded<[Int: String]>([:])
   /// Test only: a kernel that interrupts, fails and does less than it is asked for.
   private let faults: SystemFaults?
 

@@ -6,14 +6,16 @@
   import Darwin
 #endif
 
-// A value and its lock, for what many threads contend for. Swift's Mutex hands the lock from owner
-// to owner (a priority-inheriting futex), so that 16 threads on two cores sleep and wake for each
-// append; a plain pthread mutex lets who runs take it. Not recursive.
-final class Guarded<Value: ~Copyable & Sendable>: @unchecked Sendable {  // proof: under mutex only
+// A value and its lock. Swift's Mutex hands the lock from owner to owner (a priority-inheriting
+// futex), so that 16 threads on two cores sleep and wake for each append; a plain pthread mutex
+// lets who runs take it, and ThreadSanitizer sees it, so no other lock is used. Not recursive.
+package final class Guarded<Value: ~Copyable & Sendable>:
+  @unchecked Sendable  // proof: the value is touched under the mutex only
+{
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var value: Value
 
-  init(_ value: consuming Value) {
+  package init(_ value: consuming Value) {
     self.value = value
     var attributes = pthread_mutexattr_t()
     pthread_mutexattr_init(&attributes)
@@ -31,7 +33,7 @@ final class Guarded<Value: ~Copyable & Sendable>: @unchecked Sendable {  // proo
   }
 
   @inline(__always)
-  func withLock<Result: ~Copyable, Failure>(
+  package func withLock<Result: ~Copyable, Failure>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)

@@ -3,17 +3,15 @@
 // leaves: `killImage` is the disk after the death of the process, `crashImage` after that of the
 // machine. It knows nothing of what stands in the files.
 
-import Synchronization
-
 public final class SimulatedDisk: FileSystem {
-  private let state: Mutex<SimulatedState>
+  private let state: Guarded<SimulatedState>
 
   /// `capacity` in bytes; nil is endless. `keepsLog` makes `operations` remember every operation.
   public init(capacity: UInt64? = nil, keepsLog: Bool = false) {
-    state = Mutex(SimulatedState(capacity: capacity, keepsLog: keepsLog))
+    state = Guarded(SimulatedState(capacity: capacity, keepsLog: keepsLog))
   }
 
-  private init(_ state: SimulatedState) { self.state = Mutex(state) }
+  private init(_ state: SimulatedState) { self.state = Guarded(state) }
 
   // MARK: - What a test does to it
 

@@ -14,7 +14,7 @@ public final class LogWriter: Sendable {
   private let stopping = Atomic<Bool>(false)
   private let onCommit: @Sendable () -> Void
   private let tellsWrites: Bool
-  private let threads = Mutex(Threads())
+  private let threads = Guarded(Threads())
 
   private struct Threads: Sendable {
     var writer: WorkThread?

@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -9,7 +7,7 @@ import Synchronization
 // One thread of the engine, for what blocks: started, and joined once. Swift's tasks may not block
 // on a disk.
 final class WorkThread: Sendable {
-  private let handle = Mutex<pthread_t?>(nil)
+  private let handle = Guarded<pthread_t?>(nil)
 
   /// Nil if the system gives no thread.
   init?(_ body: @escaping @Sendable () -> Void) {

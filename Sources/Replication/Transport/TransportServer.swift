@@ -1,5 +1,6 @@
 // The server that cores' shells use. It promises to say when nobody waits for an answer any more.
 
+import LogStore
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -45,7 +46,7 @@ public final class TransportServer: Sendable {
   }
 
   private let eventLoop: any EventLoop
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   let connectionCount = Atomic<Int>(0)
   let partialCount = Atomic<Int>(0)
 
@@ -96,7 +97,7 @@ public final class TransportServer: Sendable {
 
   private init(eventLoop: any EventLoop, address: HostPort) {
     self.eventLoop = eventLoop
-    state = Mutex(State(address: address))
+    state = Guarded(State(address: address))
   }
 
   /// Where it listens; the port is the real one if 0 was asked for.

@@ -1,5 +1,4 @@
 import LogStore
-import Synchronization
 
 // Tells a person at a terminal how far a long run is: a file system that counts what is read and
 // draws a line on standard error, from the third second on. In a pipe it says nothing.
@@ -23,13 +22,13 @@ final class MeteredFileSystem: FileSystem {
 
   private let base: any FileSystem
   private let draws: Bool
-  private let meter: Mutex<Meter>
+  private let meter: Guarded<Meter>
 
   /// `draws`: whether a person looks at standard error, and nothing else is written there.
   init(_ base: any FileSystem, draws: Bool) {
     self.base = base
     self.draws = draws
-    meter = Mutex(Meter(due: MeteredFileSystem.seconds + 2))
+    meter = Guarded(Meter(due: MeteredFileSystem.seconds + 2))
   }
 
   /// So much is about to be read, beside what was told before.

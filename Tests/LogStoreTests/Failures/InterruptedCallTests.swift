@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 
 @testable import LogStore
@@ -8,8 +7,8 @@ import Testing
 struct InterruptedCallTests {
   /// Fails every n-th call of each kind, and counts.
   private final class Kernel: Sendable {
-    let counts = Mutex<[SystemCall: Int]>([:])
-    let struck = Mutex<[SystemCall: Int]>([:])
+    let counts = Guarded<[SystemCall: Int]>([:])
+    let struck = Guarded<[SystemCall: Int]>([:])
 
     func faults(every: Int, _ code: Int32, limit: @escaping @Sendable (Int) -> Int = { $0 })
       -> SystemFaults
@@ -43,7 +42,7 @@ struct InterruptedCallTests {
   @Test(arguments: 1...4)
   func shortReadsAndWritesAreContinued(seed: Int) throws {
     try DiskUnderTest.posix.run { _, base in
-      let dice = Mutex(SplitMix64(seed: UInt64(seed)))
+      let dice = Guarded(SplitMix64(seed: UInt64(seed)))
       let short = SystemFaults(
         limit: { count in dice.withLock { 1 + Int($0.next() % UInt64(count)) } },
         strike: { _ in nil

@@ -123,7 +123,7 @@ struct LogFollowerTests {
     let writer = LogWriter(log, policy: .group(maxDelay: .zero))
     let first = try writer.append(RecordBatch((0..<10).map { record($0) }))
     try writer.awaitDurable(first.sequence)
-    let found = Mutex<[Record]>([])
+    let found = Guarded<[Record]>([])
     let failures = Atomic<Int>(0)
     let follower = WorkThread {
       var follower = LogFollower(log, writer)

@@ -1,7 +1,7 @@
 import CSpawn
 import Foundation
 import Glibc
-import Synchronization
+import LogStore
 import Testing
 
 @testable import RolesShell
@@ -54,7 +54,7 @@ import Testing
 
   /// The signal at the parent's death is bound to the thread that spawned.
   @Test func diesWithItsThread() async throws {
-    let spawned = Mutex<rpcv_spawned?>(nil)
+    let spawned = Guarded<rpcv_spawned?>(nil)
     let thread = try OwnThread(named: "spawner") { [self] in
       let child = try? spawn("/bin/sleep", ["sleep", "1000"])
       spawned.withLock { $0 = child }

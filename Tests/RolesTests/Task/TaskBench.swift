@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import LogStore
 
 @testable import RolesShell
 
@@ -8,7 +8,7 @@ import Synchronization
 final class TaskBench: Sendable {
   let directory: String
   let runner: TaskRunner
-  private let count = Mutex(0)
+  private let count = Guarded(0)
 
   init(settings: TaskRunnerSettings = .init(), orphans: OrphanRegistry? = nil) throws {
     var template = Array("/tmp/rpcv-task-XXXXXX".utf8CString)

@@ -1,7 +1,6 @@
 import Foundation
 import LogStore
 import RolesCore
-import Synchronization
 import Testing
 
 @testable import RolesNode
@@ -13,11 +12,11 @@ private final class ExecutorBench: Sendable {
   let archives: ArchiveStore
   let executor: TaskExecutor
   private let ends: Ends
-  private let counter = Mutex<UInt64>(0)
+  private let counter = Guarded<UInt64>(0)
 
   private final class Ends: Sendable {
-    let outcomes = Mutex<[TaskName: Server.Outcome]>([:])
-    let notes = Mutex<[String]>([])
+    let outcomes = Guarded<[TaskName: Server.Outcome]>([:])
+    let notes = Guarded<[String]>([])
   }
 
   init(runsIn: String? = nil) throws {

@@ -1,11 +1,10 @@
 import LogStore
 import RolesNode
-import Synchronization
 
 /// Inputs on their way to a node's thread. Any thread posts; the node's thread takes all that is
 /// there, so that one turn answers for all that gathered.
 final class Mailbox: Sendable {
-  private let inputs = Mutex<[NodeInput]>([])
+  private let inputs = Guarded<[NodeInput]>([])
   private let signal = Signal()
 
   func post(_ input: NodeInput) {

@@ -3,7 +3,6 @@ import ReplicationCore
 import ReplicationTransport
 import RolesCore
 import RolesNode
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -25,7 +24,7 @@ final class NodeParts: Sendable {
   private let executor: TaskExecutor?
   private let accepting: Accepting
   private let onNote: @Sendable (String) -> Void
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   private struct State {
     var exchanges: [OutgoingToken: TransportExchange] = [:]
@@ -166,7 +165,7 @@ final class NodeParts: Sendable {
 /// Requests that came and wait for their answers.
 private final class Accepting: Sendable {
   private let mailbox: Mailbox
-  private let requests = Mutex<[IncomingToken: IncomingRequest]>([:])
+  private let requests = Guarded<[IncomingToken: IncomingRequest]>([:])
 
   init(_ mailbox: Mailbox) { self.mailbox = mailbox }
 

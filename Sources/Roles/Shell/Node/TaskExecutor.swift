@@ -2,7 +2,6 @@ import LogStore
 import ReplicationCore
 import RolesCore
 import RolesNode
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -26,7 +25,7 @@ final class TaskExecutor: Sendable {
   private let environment: [TaskVariable]
   private let runsIn: String?
   /// Tasks whose files are being brought, and whether they were killed meanwhile.
-  private let preparing = Mutex<[TaskName: Bool]>([:])
+  private let preparing = Guarded<[TaskName: Bool]>([:])
 
   init(
     directory: String, archives: ArchiveStore, host: String, runsIn: String?,

@@ -2,8 +2,8 @@
 // a server that was killed finds at its next start what it left behind. The file need not survive a
 // power cut: nor do processes.
 
+import LogStore
 import ReplicationCore
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -15,7 +15,7 @@ public final class OrphanRegistry: Sendable {
   /// Stands in the environment of every task of this start.
   let run: String
   private let file: Int32
-  private let free = Mutex<(unused: [Int], count: Int)>(([], 0))
+  private let free = Guarded<(unused: [Int], count: Int)>(([], 0))
 
   private static let slotSize = 128
   private static let name = "tasks.running"

@@ -2,8 +2,8 @@
 // that the death of this process is the death of every task. It knows nothing of calls or ledgers.
 
 import CSpawn
+import LogStore
 import ReplicationCore
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -77,7 +77,7 @@ final class RunnerMailbox: Sendable {
   }
 
   let wakeup: Int32
-  private let state = Mutex(State())
+  private let state = Guarded(State())
 
   init() throws(SystemFailure) {
     let made = rpcv_event_make()

@@ -3,7 +3,6 @@ import LogStore
 import ReplicationTransport
 import RolesCore
 import RolesShell
-import Synchronization
 
 // One question to a coordinator, asked and waited for: what commands without a node of their own
 // need.
@@ -58,7 +57,7 @@ final class Asker: Sendable {
   }
 
   private final class Slot: Sendable {
-    let value = Mutex<Result<[UInt8], TransportError>?>(nil)
+    let value = Guarded<Result<[UInt8], TransportError>?>(nil)
   }
 }
 

@@ -4,7 +4,6 @@ import ReplicationCore
 import ReplicationTransport
 import RolesCore
 import RolesShell
-import Synchronization
 
 // What several coordinators say of the grid, asked side by side. It never waits longer than the one
 // time limit, however many are silent.
@@ -96,15 +95,15 @@ final class GridSurvey: Sendable {
   }
 
   private final class Slot: Sendable {
-    let answers = Mutex<[Answer]?>(nil)
+    let answers = Guarded<[Answer]?>(nil)
   }
 
   private final class Round: Sendable {
-    private let answers: Mutex<[Answer?]>
+    private let answers: Guarded<[Answer?]>
     private let done: @Sendable ([Answer]) -> Void
 
     init(_ addresses: [String], _ done: @escaping @Sendable ([Answer]) -> Void) {
-      answers = Mutex(addresses.map { _ in nil })
+      answers = Guarded(addresses.map { _ in nil })
       self.done = done
     }
 

@@ -1,6 +1,5 @@
 import LogStore
 import RolesShell
-import Synchronization
 
 // Tells a person what a command waits for, if that is the grid itself: once when it begins and once
 // when it is over. A command that was quiet for two seconds asks all coordinators, beside its work.
@@ -20,7 +19,7 @@ final class GridWatch: Sendable {
 
   private let addresses: [String]
   private let say: @Sendable (String) -> Void
-  private let state: Mutex<State>
+  private let state: Guarded<State>
   let wantsServers: Bool
 
   /// `say` is called on another thread.
@@ -31,7 +30,7 @@ final class GridWatch: Sendable {
     self.addresses = addresses
     self.wantsServers = wantsServers
     self.say = say
-    state = Mutex(State(notice: WaitNotice(addresses, wantsServers: wantsServers)))
+    state = Guarded(State(notice: WaitNotice(addresses, wantsServers: wantsServers)))
   }
 
   /// Something came that was waited for.

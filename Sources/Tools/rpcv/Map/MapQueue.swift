@@ -1,6 +1,5 @@
 import LogStore
 import RolesShell
-import Synchronization
 
 /// News from the node's thread to the run's.
 final class MapQueue: Sendable {
@@ -13,7 +12,7 @@ final class MapQueue: Sendable {
     case end(NodeEnd)
   }
 
-  private let events = Mutex<[Event]>([])
+  private let events = Guarded<[Event]>([])
   private let signal = Signal()
 
   func put(_ event: Event) {

@@ -7,7 +7,7 @@ import Synchronization
 
 final class Interrupts: Sendable {
   private let pending = Atomic<Int32>(0)
-  private let listener = Mutex<(@Sendable () -> Void)?>(nil)
+  private let listener = Guarded<(@Sendable () -> Void)?>(nil)
 
   /// The signal that came, or nil.
   var signal: Int32? {
