@@ -27,6 +27,7 @@ COMPUTING := $(COMPUTING)|CrashImageTests|BitFlipTests|FailingCallTests
 # What more than one thread works in, except what spawns: the sanitizer follows no bare clone(2).
 CONCURRENT := ConcurrencyTests|CommitWaiters|LogWriterTests|LogFollower|InterruptedCallTests
 CONCURRENT := $(CONCURRENT)|Transport(Exchange|Frame|Hostility)|HostilePortTests
+CONCURRENT := $(CONCURRENT)|ArchiveStoreTests
 PROGRAMS := rpcv rpcv-logdump
 
 .PHONY: help setup build test tsan lint format install uninstall bench demo shows proto clean

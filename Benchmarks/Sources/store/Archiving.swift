@@ -165,8 +165,7 @@ enum ArchiveChild {
     defer { close(out) }
     var failed = false
     try store.forEachChunk(of: id) { bytes in
-      failed =
-        failed || bytes.withUnsafeBytes { write(out, $0.baseAddress, $0.count) } < bytes.count
+      failed = failed || write(out, bytes.baseAddress, bytes.count) < bytes.count
     }
     guard !failed, fsync(out) == 0 else { throw BenchError("can't write \(file)") }
     try store.log.close()

@@ -84,23 +84,30 @@ public final class ArchiveStore: Sendable {
     guard UInt64(bytes.count) == manifest.length(of: index), Hash256.of(bytes) == hash else {
       return false
     }
-    try store(bytes, hash)
+    if !holds(hash) { try append(.archiveChunk, hash.bytes + bytes) }
     return true
   }
 
-  /// Stores a chunk, if it isn't held yet.
-  func store(_ bytes: [UInt8], _ hash: Hash256) throws(LogError) {
-    if state.withLock({ $0.chunks[hash] != nil }) { return }
-    try append(.archiveChunk, hash.bytes + bytes)
-  }
+  private func holds(_ hash: Hash256) -> Bool { state.withLock { $0.chunks[hash] != nil } }
 
-  /// The same; until `release` the chunk stays, whether or not a manifest names it.
-  func hold(_ bytes: [UInt8], _ hash: Hash256) throws(LogError) {
+  /// Stores a chunk, if it isn't held yet, and gives its name; until `release` it stays, whether or
+  /// not a manifest names it.
+  func hold(_ chunk: ChunkBuffer) throws(LogError) -> Hash256 {
+    let hash = Hash256.of(chunk.content)
     state.withLock { $0.hold(hash) }
-    do throws(LogError) { try store(bytes, hash) } catch {
+    if holds(hash) { return hash }
+    let payload = chunk.payload(named: hash)
+    do throws(LogError) {
+      do throws(LogError) { try append(.archiveChunk, payload) } catch .bufferFull {
+        // More waits for the disk than the log buffers: write it out and go on.
+        try log.write()
+        try append(.archiveChunk, payload)
+      }
+    } catch {
       release([hash])
       throw error
     }
+    return hash
   }
 
   func release(_ chunks: [Hash256]) {
@@ -109,11 +116,15 @@ public final class ArchiveStore: Sendable {
     }
   }
 
-  func append(_ kind: RecordKind, _ payload: [UInt8]) throws(LogError) {
-    let appended = try log.append(kind: kind, payload: payload)
-    state.withLock { index in
-      payload.withUnsafeBytes { index.note(kind, $0, at: appended.first, appended.sequence) }
+  private func append(_ kind: RecordKind, _ payload: [UInt8]) throws(LogError) {
+    try payload.withUnsafeBufferPointer { bytes throws(LogError) in
+      try append(kind, UnsafeRawBufferPointer(bytes))
     }
+  }
+
+  private func append(_ kind: RecordKind, _ payload: UnsafeRawBufferPointer) throws(LogError) {
+    let appended = try log.append(kind: kind, payload: payload)
+    state.withLock { $0.note(kind, payload, at: appended.first, appended.sequence) }
   }
 
   /// Records that were appended again by a drain of the log.
@@ -131,43 +142,10 @@ public final class ArchiveStore: Sendable {
   public func ingest(
     _ segment: SegmentName, at offset: Offset, _ bytes: UnsafeRawBufferPointer
   ) throws(IngestError) -> (SegmentEnd, LogSequence) {
-    var noted: [(RecordKind, [UInt8], Position)] = []
-    let (end, sequence) = try log.ingest(segment, at: offset, bytes) { position, kind, payload in
-      // Of a chunk only the hash matters here.
-      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
-      noted.append((kind, [UInt8](kept), position))
-    }
-    state.withLock { index in
-      for (kind, payload, position) in noted {
-        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
-      }
-    }
+    var found = FoundRecords()
+    let (end, sequence) = try log.ingest(segment, at: offset, bytes) { found.add($0, $1, $2) }
+    state.withLock { found.note(in: &$0, sequence) }
     return (end, sequence)
-  }
-
-  // MARK: getting
-
-  /// One chunk, verified.
-  public func chunk(_ index: UInt64, of id: Hash256) throws(LogError) -> [UInt8] {
-    guard let manifest = manifest(of: id), index < UInt64(manifest.chunks.count) else {
-      throw .badArchive(id, .unknownChunk(index))
-    }
-    let hash = manifest.chunks[Int(index)]
-    guard let position = state.withLock({ $0.chunks[hash]?.place.position }) else {
-      throw .badArchive(id, .missingChunk(index))
-    }
-    let record = try log.record(at: position)
-    let bytes = Array(record.payload.dropFirst(32))
-    guard Hash256.of(bytes) == hash else { throw .badArchive(id, .spoiledChunk(index)) }
-    return bytes
-  }
-
-  /// The whole content chunk by chunk, in bounded memory.
-  public func forEachChunk(
-    of id: Hash256, _ body: ([UInt8]) throws(LogError) -> Void
-  ) throws(LogError) {
-    guard let manifest = manifest(of: id) else { throw .badArchive(id, .unknown) }
-    for index in 0..<UInt64(manifest.chunks.count) { try body(try chunk(index, of: id)) }
   }
 
   // MARK: liveness
@@ -211,18 +189,13 @@ public final class ArchiveStore: Sendable {
   public func setAsideDamage(
     in segment: SegmentName
   ) throws(LogError) -> RecoveryReport.Finding? {
-    var noted: [(RecordKind, [UInt8], Position)] = []
-    let finding = try log.setAsideDamage(in: segment) { position, kind, payload in
-      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
-      noted.append((kind, [UInt8](kept), position))
-    }
+    var found = FoundRecords()
+    let finding = try log.setAsideDamage(in: segment) { found.add($0, $1, $2) }
     guard finding != nil else { return nil }
     let sequence = log.sequence
     state.withLock { index in
       index.forget(segment)
-      for (kind, payload, position) in noted {
-        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
-      }
+      found.note(in: &index, sequence)
     }
     if log.end(of: segment) != nil { try restore(segment) }
     return finding
@@ -230,16 +203,25 @@ public final class ArchiveStore: Sendable {
 
   /// A withdrawn segment is still there after all.
   public func restore(_ segment: SegmentName) throws(LogError) {
-    var noted: [(RecordKind, [UInt8], Position)] = []
-    try log.forEachRecord(in: segment) { position, kind, payload in
-      let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
-      noted.append((kind, [UInt8](kept), position))
-    }
+    var found = FoundRecords()
+    try log.forEachRecord(in: segment) { found.add($0, $1, $2) }
     let sequence = log.sequence
-    state.withLock { index in
-      for (kind, payload, position) in noted {
-        payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
-      }
+    state.withLock { found.note(in: &$0, sequence) }
+  }
+}
+
+/// What a walk over the log found, for the index: of a chunk only the hash matters.
+private struct FoundRecords {
+  private var records: [(RecordKind, [UInt8], Position)] = []
+
+  mutating func add(_ position: Position, _ kind: RecordKind, _ payload: UnsafeRawBufferPointer) {
+    let kept = kind == .archiveChunk ? payload.prefix(32) : payload[...]
+    records.append((kind, [UInt8](kept), position))
+  }
+
+  func note(in index: inout ArchiveIndex, _ sequence: LogSequence) {
+    for (kind, payload, position) in records {
+      payload.withUnsafeBytes { index.note(kind, $0, at: position, sequence) }
     }
   }
 }

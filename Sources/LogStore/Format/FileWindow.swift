@@ -10,14 +10,20 @@ struct FileWindow: ~Copyable {
   private let handle: FileHandle
   /// Bytes behind this are not looked at, even if the file is longer.
   let limit: UInt64
-  private var buffer = FlatBuffer()
+  private(set) var buffer: FlatBuffer
   private var start: UInt64 = 0
   private var readAhead = FileWindow.leastAhead
 
-  init(_ handle: FileHandle, limit: UInt64, on fs: any FileSystem) {
+  /// `reusing`: memory of an earlier window.
+  init(
+    _ handle: FileHandle, limit: UInt64, on fs: any FileSystem,
+    reusing buffer: consuming FlatBuffer = FlatBuffer()
+  ) {
     self.fs = fs
     self.handle = handle
     self.limit = limit
+    self.buffer = buffer
+    self.buffer.clear()
   }
 
   /// The bytes from `offset` on; fewer than `count` only at the limit or the end of the file.

@@ -79,46 +79,6 @@ extension Log {
     }
   }
 
-  /// One record, written or still buffered. A written one is read and verified with the frame that
-  /// it stands in.
-  public func record(at position: Position) throws(LogError) -> Record {
-    let (buffered, end, start) = files.withLock { files in
-      let (record, end) = state.withLock { state in
-        (state.gather.record(at: position), state[position.segment]?.end)
-      }
-      let index = files.indexes[position.segment] ?? SparseIndex()
-      return (
-        record ?? files.queue.record(at: position), end, index.start(for: position.ordinal)
-      )
-    }
-    if let buffered { return buffered }
-    guard let end else { throw .unknownSegment(position.segment) }
-    guard position.ordinal < end.records else { throw .noSuchRecord(position) }
-    return try writtenRecord(at: position, before: end.end, from: start)
-  }
-
-  private func writtenRecord(
-    at position: Position, before end: Offset, from start: Offset
-  ) throws(LogError) -> Record {
-    var found: Record?
-    try withWindow(position.segment, limit: end.value) { window throws(LogError) in
-      var decoder = PayloadDecoder()
-      var at = start.value
-      while case .frame(let header, let bytes) = try frame(at: at, of: position.segment, &window) {
-        if position.ordinal < header.endOrdinal {
-          let raw = try decode(header, bytes, position.segment, &decoder)
-          try walk(raw, of: header, in: position.segment) { place, kind, payload in
-            if place == position { found = Record(kind: kind, payload: [UInt8](payload)) }
-          }
-          return
-        }
-        at = header.end
-      }
-    }
-    guard let found else { throw .noSuchRecord(position) }
-    return found
-  }
-
   /// Tells damage from an offset that is no frame's start (what a peer may ask for).
   private func fault(
     _ fault: DecodeFault, at offset: Offset, of name: SegmentName, _ end: Offset
@@ -146,7 +106,7 @@ extension Log {
     }
   }
 
-  private func withHandle<R>(
+  func withHandle<R>(
     _ name: SegmentName, _ body: (FileHandle) throws(LogError) -> R
   ) throws(LogError) -> R {
     let handle: FileHandle

@@ -67,6 +67,50 @@ import Testing
     #expect(second.positions(of: manifest.id).count == 1 + manifest.chunks.count)
   }
 
+  @Test(arguments: [
+    0..<1, 0..<UInt64(chunk), UInt64(chunk - 1)..<UInt64(chunk + 1), 5..<UInt64(3 * chunk),
+    UInt64(2 * chunk)..<UInt64.max, 7..<7, UInt64.max - 1..<UInt64.max,
+  ])
+  func partsComeBack(range: Range<UInt64>) throws {
+    let bytes = content(3 * Self.chunk + 99)
+    let store = try store()
+    let id = try put(bytes, into: store).id
+    var got: [UInt8] = []
+    try store.forEachChunk(of: id, in: range) { got += $0 }
+    let whole = 0..<UInt64(bytes.count)
+    let expected = range.clamped(to: whole)
+    #expect(got == Array(bytes[Int(expected.lowerBound)..<Int(expected.upperBound)]))
+  }
+
+  /// The chunk that could not be stored is told of by a later call, and nothing stays held.
+  @Test func aFullDiskWhileItIsPut() throws {
+    let disk = SimulatedDisk()
+    let store = try store(disk)
+    disk.resize(capacity: 2 << 20)
+    let bytes = content(16 * Self.chunk)
+    #expect(throws: LogError.self) { try put(bytes, into: store) }
+    let small = content(3)
+    disk.resize(capacity: nil)
+    try store.log.commit()
+    let id = try put(small, into: store).id
+    #expect(try get(id, from: store) == small)
+    let first = Hash256.of(Array(bytes.prefix(Self.chunk))).bytes
+    #expect(first.withUnsafeBytes { store.isDead(.archiveChunk, $0, isNamed: never) })
+  }
+
+  @Test func whoHasEnoughStops() throws {
+    let store = try store()
+    let id = try put(content(3 * Self.chunk), into: store).id
+    var count = 0
+    #expect(throws: LogError.closed) {
+      try store.forEachChunk(of: id) { _ throws(LogError) in
+        count += 1
+        throw .closed
+      }
+    }
+    #expect(count == 1)
+  }
+
   /// An archive that nobody names may be named again: a checkpoint made meanwhile doesn't hide it.
   @Test func whatNobodyNamedAtACheckpointIsThereAfterAStart() throws {
     let disk = SimulatedDisk()

@@ -1,5 +1,5 @@
 // Bytes on their way into a blob: in memory up to what a record takes, beyond it an archive. Holds
-// one chunk of memory, whatever comes.
+// two chunks of memory, whatever comes.
 
 import LogStore
 import RolesCore
@@ -10,7 +10,7 @@ import RolesCore
   import Musl
 #endif
 
-struct BlobWriter {
+struct BlobWriter: ~Copyable {
   private let archives: ArchiveStore
   private var head: [UInt8] = []
   private var writer: ArchiveWriter?
@@ -22,24 +22,20 @@ struct BlobWriter {
       head.append(contentsOf: bytes)
       return
     }
-    var writer = self.writer ?? ArchiveWriter(into: archives)
+    if writer == nil { writer = ArchiveWriter(into: archives) }
     if !head.isEmpty {
       let first = head
       head = []
-      // Typed throws don't pass through withUnsafeBytes' rethrows, hence the Result.
-      try first.withUnsafeBytes { raw -> Result<Void, LogError> in
-        do throws(LogError) { return .success(try writer.write(raw)) } catch {
-          return .failure(error)
-        }
-      }.get()
+      try first.withUnsafeBufferPointer { raw throws(LogError) in
+        try writer?.write(UnsafeRawBufferPointer(raw))
+      }
     }
-    try writer.write(bytes)
-    self.writer = writer
+    try writer?.write(bytes)
   }
 
   /// An archive is durable after the next commit of the store's log.
   mutating func finish() throws(LogError) -> Blob {
-    guard var writer else { return .inline(head) }
+    guard let writer = writer.take() else { return .inline(head) }
     let manifest = try writer.finish(at: MonotonicClock.now().nanoseconds)
     return .archive(manifest.id, size: manifest.size)
   }

@@ -36,6 +36,6 @@ public enum TreeArchive {
 
   private final class Box {
     var writer: BlobWriter
-    init(_ writer: BlobWriter) { self.writer = writer }
+    init(_ writer: consuming BlobWriter) { self.writer = writer }
   }
 }
