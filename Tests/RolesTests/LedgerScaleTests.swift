@@ -83,7 +83,6 @@ import Testing
       ledger.fold([release(1...UInt64(calls))], in: world)
     }
     #expect(ledger.session(world.sessions[0])?.liveCalls == 0)
-    #expect(ledger.openTasks().isEmpty)
     var other = full
     let singly = clock.measure {
       for counter in 1...UInt64(calls) { other.fold([release(counter...counter)], in: world) }

@@ -64,28 +64,22 @@ private struct Table {
     #expect(table.state == nil)
     table.know(table.submitted())
     #expect(table.state == .pending)
-    #expect(table.ledger.isRunnable(table.call, digest: table.digest))
     table.know(table.assigned(0))
     #expect(table.state == .assigned)
-    #expect(table.ledger.openTasks().map(\.task) == [table.world.tasks[0]])
-    #expect(table.ledger.call(ofTask: table.world.tasks[0])?.call == table.call)
     table.know(table.finished(0, 0))
     #expect(table.state == .finished)
     #expect(table.version?.result?.result.hash == table.world.results[0])
-    #expect(table.ledger.openTasks().isEmpty)
     table.know(table.collected(0))
     #expect(table.state == .collected)
     table.know(table.released)
     #expect(table.state == .released)
     #expect(table.ledger.entry(of: table.call) == nil)
-    #expect(table.ledger.call(ofTask: table.world.tasks[0]) == nil)
   }
 
   @Test func whatOtherFactsSayBeforeTheSubmissionIsKept() {
     var table = Table()
     table.know(table.assigned(0), table.failed(0))
     #expect(table.state == .pending)
-    #expect(!table.ledger.isRunnable(table.call, digest: table.digest))
     table.know(table.submitted(failureLimit: 1))
     #expect(table.state == .exhausted)
   }
@@ -232,9 +226,6 @@ private struct Table {
     table.know(table.submitted(), table.assigned(0), table.failed(1), table.cancelled)
     #expect(table.state == .cancelled)
     #expect(table.version?.tasks.isEmpty == true)
-    #expect(table.ledger.openTasks().isEmpty)
-    // A server that still runs it can be told.
-    #expect(table.ledger.call(ofTask: table.world.tasks[0])?.call == table.call)
     table.know(table.finished(0, 0))
     #expect(table.state == .cancelled)
     table.know(table.collected(0))

@@ -55,7 +55,7 @@ import Testing
     let bench = Bench()
     bench.start([Bench.end(own, 0)], members: [])
     #expect(bench.take(.caughtUp))
-    bench.feed(.listed(["c:1"]))
+    bench.feed(.heardOf(["c:1"]))
     #expect(bench.answerSync(as: successor, holding: [Bench.end(foreign, 5)]))
     #expect(!bench.take(.caughtUp), "once")
   }

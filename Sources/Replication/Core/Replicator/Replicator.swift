@@ -111,9 +111,6 @@ public struct Replicator: Sendable {
       for segment in retired { learnedRetired(segment) }
     case .floors(let floors):
       for floor in floors { learnedFloor(floor) }
-    case .listed(let addresses):
-      membership.list(addresses, at: self.now)
-      refreshRing()
     case .heardOf(let addresses):
       membership.merge(addresses, at: self.now)
       refreshRing()

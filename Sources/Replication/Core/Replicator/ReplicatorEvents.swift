@@ -110,8 +110,6 @@ extension Replicator {
     /// The log learned that these are retired.
     case retired([RetiredSegment])
     case floors([OwnerFloor])
-    /// The operator's list of coordinators, whole.
-    case listed([String])
     /// Addresses that clients and servers know.
     case heardOf([String])
     /// A Removed fact.

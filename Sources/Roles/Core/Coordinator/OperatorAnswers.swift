@@ -26,28 +26,13 @@ extension Coordinator {
 
   private func sessionSummaries(_ name: SessionName?) -> OperatorResponse {
     if let name {
-      guard let entry = ledger.session(name) else {
+      guard let summary = ledger.summary(of: name) else {
         return .refused(Refusal(.notFound, "no session \(name) is known here"))
       }
-      return .sessions([summary(of: entry)])
+      return .sessions([summary])
     }
     let names = ledger.sessionNames.prefix(Int(settings.operatorRows))
-    return .sessions(names.compactMap { ledger.session($0).map(summary) })
-  }
-
-  private func summary(of entry: SessionEntry) -> SessionSummary {
-    var summary = SessionSummary(name: entry.name)
-    summary.userText = entry.userText
-    summary.sessionText = entry.sessionText
-    summary.mode = entry.mode
-    summary.pending = entry.count(of: .pending)
-    summary.assigned = entry.count(of: .assigned)
-    summary.finished = entry.count(of: .finished)
-    summary.failed = entry.count(of: .exhausted)
-    summary.cancelled = entry.count(of: .cancelled)
-    summary.collected = entry.count(of: .collected)
-    summary.released = entry.count(of: .released)
-    return summary
+    return .sessions(names.compactMap(ledger.summary))
   }
 
   private func callSummaries(
@@ -57,25 +42,7 @@ extension Coordinator {
       return .refused(Refusal(.notFound, "no session \(session) is known here"))
     }
     let rows = Int(min(limit, settings.operatorRows))
-    var summaries: [CallSummary] = []
-    for entry in ledger.calls(of: session, from: from, limit: rows) {
-      for version in entry.versions { summaries.append(summary(of: entry.call, version)) }
-    }
-    return .calls(summaries)
-  }
-
-  private func summary(of call: CallName, _ version: CallVersion) -> CallSummary {
-    var summary = CallSummary(call: call, digest: version.digest, state: version.state)
-    if let submission = version.submission { summary.command = submission.spec.commandText }
-    summary.tasks = UInt64(version.tasks.count)
-    summary.failures = UInt64(version.failures)
-    if let result = version.result?.result {
-      summary.exitStatus = UInt64(result.exitStatus)
-      summary.signal = UInt64(result.signal)
-      summary.duration = result.duration
-      summary.host = result.host
-    }
-    return summary
+    return .calls(ledger.calls(of: session, from: from, limit: rows).flatMap(\.summaries))
   }
 
   // MARK: The grid
@@ -123,14 +90,5 @@ extension Coordinator {
     } else {
       append([record], for: token)
     }
-  }
-}
-
-extension CallSpec {
-  /// For people, shortened.
-  var commandText: String {
-    let words = arguments.map { String(decoding: $0.prefix(200), as: UTF8.self) }
-    let all = service == "exec" ? words : [service] + words
-    return String(all.joined(separator: " ").prefix(200))
   }
 }

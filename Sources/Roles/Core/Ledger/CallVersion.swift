@@ -70,10 +70,6 @@ public struct CallVersion: Sendable {
     return index < tasks.count && tasks[index].name == name ? tasks[index] : nil
   }
 
-  /// Whether a first task may be assigned: submitted here, and nothing else known that speaks
-  /// against it.
-  public var isRunnable: Bool { state == .pending && submitted != nil }
-
   private func index(of name: TaskName) -> Int {
     var low = 0
     var high = tasks.count

@@ -1,7 +1,7 @@
 import LogStore
 import ReplicationCore
 
-// What is asked of the ledger beside single calls: sessions, contiguity, tasks, nodes.
+// What is asked of the ledger beside single calls: sessions, contiguity, nodes.
 
 extension Ledger {
   // MARK: Sessions
@@ -87,56 +87,6 @@ extension Ledger {
       }
     }
     return named
-  }
-
-  // MARK: Tasks
-
-  /// The call that a task belongs to (the least, should records contradict each other); nil if this
-  /// node has not heard of the task, or its call is released.
-  public func call(ofTask task: TaskName) -> CallKey? {
-    var least: CallKey?
-    for home in tasks.homes(of: task) {
-      let call = CallName(
-        session: sessionName(home.session), counter: CallCounter(home.counter))
-      let version = versions(of: call)?.first {
-        $0.task(task) != nil || $0.abandoned.contains(task)
-      }
-      guard let version else { continue }
-      let key = CallKey(call: call, digest: version.digest)
-      if least.map({ key < $0 }) ?? true { least = key }
-    }
-    return least
-  }
-
-  /// Tasks that are assigned, and not known to have failed, finished or been lost, of calls that
-  /// are neither cancelled nor released; ascending. Costs what the grid has under way, not the
-  /// calls.
-  public func openTasks() -> [OpenTask] {
-    var open: [OpenTask] = []
-    open.reserveCapacity(tasks.open.count)
-    for name in tasks.open {
-      let call = CallName(
-        session: sessionName(name.home.session), counter: CallCounter(name.home.counter))
-      guard let server = version(of: call, digest: name.digest)?.task(name.task)?.server else {
-        continue
-      }
-      open.append(
-        OpenTask(
-          task: name.task, key: CallKey(call: call, digest: name.digest), server: server))
-    }
-    return open.sorted()
-  }
-
-  /// Whether a first task may be assigned to a call: it is submitted, and nothing else is known
-  /// that speaks against it.
-  public func isRunnable(_ call: CallName, digest: Digest) -> Bool {
-    guard let version = version(of: call, digest: digest) else { return false }
-    if bugs.contains(.finishedIsRunnable) {
-      return version.submitted != nil && version.state != .cancelled
-        && version.state != .collected
-        && !version.tasks.contains { $0.phase == .assigned }
-    }
-    return version.isRunnable
   }
 
   // MARK: Nodes

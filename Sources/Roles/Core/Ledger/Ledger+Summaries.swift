@@ -43,9 +43,12 @@ extension CallVersion {
 }
 
 extension CallSpec {
-  /// The command line, or the service and its arguments, as text for people.
+  /// The command line, or the service and its arguments, as text for people; shortened.
   public var command: String {
-    let words = arguments.map { String(decoding: $0, as: UTF8.self) }
-    return (service == "exec" ? words : [service] + words).joined(separator: " ")
+    let words = arguments.map { String(decoding: $0.prefix(Self.shown), as: UTF8.self) }
+    let all = service == "exec" ? words : [service] + words
+    return String(all.joined(separator: " ").prefix(Self.shown))
   }
+
+  private static let shown = 200
 }

@@ -12,7 +12,6 @@ public struct Ledger: Sendable {
   private var sessions: [SessionEntry] = []
   private var numbers: [SessionName: Int] = [:]
   private var lastSession = 0
-  private(set) var tasks = TaskIndex()
   private(set) var segments = SegmentTable()
   private(set) var removed: [NodeID: Kept] = [:]
   private(set) var alive: [NodeID: (count: UInt64, kept: Kept)] = [:]
@@ -87,8 +86,6 @@ public struct Ledger: Sendable {
   func versions(of call: CallName) -> [CallVersion]? {
     numbers[call.session].flatMap { sessions[$0].calls[call.counter] }
   }
-
-  func sessionName(_ number: UInt32) -> SessionName { sessions[Int(number)].name }
 }
 
 /// The fold.
@@ -100,7 +97,7 @@ extension Ledger {
     guard let fact = try Fact.decode(record) else { return }
     switch fact {
     case .submitted(let fact):
-      update(fact.call, fact.digest, &changes) { version, _, _ in
+      update(fact.call, fact.digest, &changes) { version in
         version.submit(payload, failureLimit: fact.spec.failureLimit, arrival)
       }
     case .assigned(let fact):
@@ -112,14 +109,11 @@ extension Ledger {
     case .lost(let fact):
       foldTask(TaskFact(fact), fact.call, fact.digest, payload, arrival, &changes)
     case .cancelled(let fact):
-      update(fact.call, fact.digest, &changes) { version, home, tasks in
-        for task in version.tasks where task.phase == .assigned {
-          tasks.setOpen(task.name, home, fact.digest, false)
-        }
-        return version.cancel(payload, arrival)
+      update(fact.call, fact.digest, &changes) { version in
+        version.cancel(payload, arrival)
       }
     case .collected(let fact):
-      update(fact.call, fact.digest, &changes) { version, _, _ in
+      update(fact.call, fact.digest, &changes) { version in
         version.collect(fact.result, payload, arrival)
       }
     case .opened(let fact):
@@ -138,13 +132,7 @@ extension Ledger {
     _ fact: TaskFact, _ call: CallName, _ digest: Digest, _ payload: [UInt8],
     _ arrival: Arrival, _ changes: inout [CallName]
   ) {
-    update(call, digest, &changes) { version, home, tasks in
-      tasks.insert(fact.name, home)
-      guard version.merge(fact, payload, arrival) else { return false }
-      let isOpen = version.task(fact.name)?.phase == .assigned
-      tasks.setOpen(fact.name, home, digest, isOpen)
-      return true
-    }
+    update(call, digest, &changes) { version in version.merge(fact, payload, arrival) }
   }
 
   private mutating func foldRelease(
@@ -153,15 +141,7 @@ extension Ledger {
     let number = sessionNumber(fact.session)
     var dropped: [CallName] = []
     _ = sessions[number].release(CounterSet(fact.ranges), payload, arrival, bugs: bugs) {
-      [session = UInt32(number)] counter, versions in
-      let home = TaskIndex.Home(session: session, counter: counter.value)
-      for version in versions {
-        for task in version.tasks {
-          tasks.setOpen(task.name, home, version.digest, false)
-          tasks.remove(task.name, home)
-        }
-        for task in version.abandoned { tasks.remove(task, home) }
-      }
+      counter in
       dropped.append(CallName(session: fact.session, counter: counter))
     }
     changes += dropped
@@ -182,13 +162,10 @@ extension Ledger {
 
   private mutating func update(
     _ call: CallName, _ digest: Digest, _ changes: inout [CallName],
-    _ body: (inout CallVersion, TaskIndex.Home, inout TaskIndex) -> Bool
+    _ body: (inout CallVersion) -> Bool
   ) {
     let number = sessionNumber(call.session)
-    let home = TaskIndex.Home(session: UInt32(number), counter: call.counter.value)
-    let changed = sessions[number].update(call.counter, digest, bugs: bugs) {
-      body(&$0, home, &tasks)
-    }
+    let changed = sessions[number].update(call.counter, digest, bugs: bugs, body)
     if changed && changes.last != call { changes.append(call) }
   }
 

@@ -3,8 +3,6 @@ package struct LedgerBugs: OptionSet, Sendable {
   package let rawValue: UInt8
   package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-  /// B16: a finished call is still offered for scheduling.
-  package static let finishedIsRunnable = LedgerBugs(rawValue: 1)
   /// B19: the fold keeps the later fact, not the greater.
   package static let keepsLater = LedgerBugs(rawValue: 2)
   /// B22: what is dead now counts as dead for ever.

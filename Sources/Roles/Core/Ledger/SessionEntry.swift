@@ -92,7 +92,7 @@ extension SessionEntry {
   /// `dropped` is told every call that the release ends.
   mutating func release(
     _ ranges: CounterSet, _ payload: [UInt8], _ arrival: Arrival, bugs: LedgerBugs,
-    _ dropped: (CallCounter, [CallVersion]) -> Void
+    _ dropped: (CallCounter) -> Void
   ) -> Bool {
     let isNew = !released.isSuperset(of: ranges)
     let changed = releases.insert(ranges, payload, arrival, mayBeCovered: !isNew)
@@ -100,7 +100,7 @@ extension SessionEntry {
     for range in ranges.ranges where released.insert(range) {
       calls.remove(range) { counter, versions in
         for version in versions { counts[Int(version.state.rawValue)] -= 1 }
-        dropped(counter, versions)
+        dropped(counter)
       }
     }
     advance(bugs)
