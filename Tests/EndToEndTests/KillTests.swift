@@ -164,9 +164,9 @@ import Testing
 
   /// In the files of a coordinator, whoever wrote them.
   private func assignments(_ directory: String) throws -> Int {
+    let folder = try TestFolder()
     let dump = try LiveProcess(
-      "logdump", Program.logdump, ["--json", directory + "/facts"], in: NSTemporaryDirectory(),
-      number: Int.random(in: 0..<Int.max)
+      "logdump", Program.logdump, ["--json", directory + "/facts"], in: folder.path
     ).end(within: 20)
     return dump.output.split(separator: "\n").count { $0.contains("\"name\":\"assigned\"") }
   }

@@ -11,9 +11,9 @@ struct HeldSegments: Equatable {
   /// As rpcv-logdump tells them.
   static func read(_ directory: String) throws -> HeldSegments {
     var held = HeldSegments()
+    let folder = try TestFolder()
     let dump = try LiveProcess(
-      "logdump", Program.logdump, ["--json", "--brief", directory],
-      in: NSTemporaryDirectory(), number: Int.random(in: 0..<Int.max)
+      "logdump", Program.logdump, ["--json", "--brief", directory], in: folder.path
     ).end(within: 20)
     guard dump.status == 0 else {
       throw NotInTime(description: "rpcv-logdump \(directory): \(dump.errors)")
