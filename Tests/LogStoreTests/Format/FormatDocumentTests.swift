@@ -104,6 +104,9 @@ struct FormatDocumentTests {
       wanted.append("\(number) \(message)")
     }
     #expect(wanted.count == 11)
+    // Word for word: a reader in another language needs nothing but the document.
+    let shown = try #require(Self.document.components(between: "```proto\n", and: "```").first)
+    #expect(shown.count > 4_000 && proto.hasSuffix(shown))
     let documented = Self.document.split(separator: "\n").compactMap { line -> String? in
       let cells = line.split(separator: "|").map { $0.trimmed }
       guard cells.count == 3, let kind = Int(cells[0]), (16...31).contains(kind) else { return nil }
