@@ -152,7 +152,11 @@ struct ArchiveIndex: Sendable {
       touched.insert(id)
       guard let first = places.first else {
         manifests[id] = nil
-        for hash in entry.manifest.chunks { chunks[hash]?.users.removeAll { $0 == id } }
+        for hash in entry.manifest.chunks {
+          chunks[hash]?.users.removeAll { $0 == id }
+          wanted[hash]?.removeAll { $0 == id }
+          if wanted[hash]?.isEmpty == true { wanted[hash] = nil }
+        }
         continue
       }
       manifests[id]?.place = first

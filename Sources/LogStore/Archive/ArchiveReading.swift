@@ -13,10 +13,18 @@ extension ArchiveStore {
       throw .badArchive(id, .unknownChunk(index))
     }
     let hash = manifest.chunks[Int(index)]
-    guard let position = state.withLock({ $0.chunks[hash]?.place.position }) else {
-      throw .badArchive(id, .missingChunk(index))
+    func place() throws(LogError) -> Position {
+      guard let position = state.withLock({ $0.chunks[hash]?.place.position }) else {
+        throw .badArchive(id, .missingChunk(index))
+      }
+      return position
     }
-    try log.read(position, into: slot)
+    let position = try place()
+    do throws(LogError) { try log.read(position, into: slot) } catch {
+      // Its segment was drained a moment ago: it stands elsewhere by now.
+      guard case .unknownSegment = error, try place() != position else { throw error }
+      try log.read(try place(), into: slot)
+    }
     guard Hash256.of(slot.content) == hash else { throw .badArchive(id, .spoiledChunk(index)) }
   }
 

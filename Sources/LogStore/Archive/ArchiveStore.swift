@@ -172,9 +172,6 @@ public final class ArchiveStore: Sendable {
     }
   }
 
-  /// A segment was deleted: what stood only there is no longer held.
-  public func forget(_ segment: SegmentName) { state.withLock { $0.forget(segment) } }
-
   /// Right before a segment's file goes: forgets what stands there, in one step with the question
   /// whether anything that stands nowhere else is wanted. False, and nothing forgotten, if so.
   public func withdraw(_ segment: SegmentName, isNamed: (Hash256) -> Bool) -> Bool {

@@ -18,7 +18,7 @@ struct CheckpointWriter: Sendable {
     let writer = CheckpointWriter(
       handle: try log.fs.open(path, .create), chain: header.withUnsafeBytes { $0.little(56) })
     do throws(FileError) { try writer.write(header[...], at: 0, on: log.fs) } catch {
-      log.fs.close(writer.handle)
+      writer.discard(log)
       throw error
     }
     return writer
@@ -78,8 +78,16 @@ struct CheckpointWriter: Sendable {
 
   func synchronize(on fs: any FileSystem) throws(FileError) { try fs.synchronize(handle) }
 
-  /// The file stays where it is; a later one or the next start removes it.
   func close(on fs: any FileSystem) { fs.close(handle) }
+
+  /// It won't be needed: its space may be short elsewhere. Should it stay, a later one or the next
+  /// start removes it.
+  func discard(_ log: Log) {
+    close(on: log.fs)
+    do throws(FileError) {
+      try log.fs.remove(log.directory + "/" + CheckpointFormat.freshName)
+    } catch {}
+  }
 
   // MARK: blocks
 

@@ -17,6 +17,8 @@ struct Checkpointer: Sendable {
   private var base = CheckpointSummary()
   private var baseMarks: [SegmentName: SegmentMark] = [:]
   private var writer: CheckpointWriter?
+  /// The disk did not take the file.
+  private(set) var couldNotStore = false
   private var survey: Survey
   private var mark = SegmentMark()
   /// What could not be read to its end.
@@ -50,6 +52,7 @@ struct Checkpointer: Sendable {
     }
     if isStored {
       writer = try? CheckpointWriter.create(in: log)
+      couldNotStore = writer == nil
       write(log) { writer, fs throws(FileError) in
         for end in ends { try writer.add(name: end.name, on: fs) }
       }
@@ -84,7 +87,7 @@ struct Checkpointer: Sendable {
   mutating func abandon(_ log: Log) {
     reader?.close()
     reader = nil
-    writer?.close(on: log.fs)
+    writer?.discard(log)
     writer = nil
   }
 
@@ -197,8 +200,9 @@ struct Checkpointer: Sendable {
       try body(&current, log.fs)
       writer = current
     } catch {
-      current.close(on: log.fs)
+      current.discard(log)
       writer = nil
+      couldNotStore = true
     }
   }
 

@@ -3,7 +3,8 @@
 // an upper bound of those at any later time, as far as a mark reaches.
 
 public struct Survey: Sendable {
-  private var names: [SegmentName]
+  private let names: [SegmentName]
+  private let numbers: [SegmentName: Int]
   var marks: [SegmentName: SegmentMark] = [:]
   private var live: [UInt64]
 
@@ -15,6 +16,8 @@ public struct Survey: Sendable {
 
   init(_ names: [SegmentName]) {
     self.names = names
+    numbers = Dictionary(
+      names.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
     live = [UInt64](repeating: 0, count: names.count)
   }
 
@@ -37,7 +40,7 @@ public struct Survey: Sendable {
   /// Bytes of a segment's records before compression, and those of its live ones; nil if the
   /// survey doesn't know it.
   public func bytes(of name: SegmentName) -> (all: UInt64, live: UInt64)? {
-    guard let mark = marks[name], let index = names.firstIndex(of: name) else { return nil }
+    guard let mark = marks[name], let index = numbers[name] else { return nil }
     return (mark.rawBytes, live[index])
   }
 

@@ -44,6 +44,8 @@ public struct Drainer: Sendable {
   public let options: DrainOptions
   /// What the last survey found.
   public internal(set) var survey: Survey?
+  /// What of it other segments cover, as of a revision of the retirements.
+  var covered: (revision: UInt64, bytes: [SegmentName: UInt64])?
   /// Own segments below this were written before this start.
   let firstSerial: Serial
   var phase = Phase.idle
@@ -132,7 +134,7 @@ public struct Drainer: Sendable {
         phase = .surveying(pass)
         return
       }
-      surveyed(found, log, now)
+      surveyed(found, log, now, couldNotStore: pass.couldNotStore)
       // Told each time: who could not set it aside tries again.
       kept.formUnion(pass.unsound)
       step.unsound += pass.unsound
@@ -150,11 +152,12 @@ public struct Drainer: Sendable {
       }
     case .covering(let group, let until):
       guard isDurable(log, until, &step) else { return }
-      phase = .examining(group, ExaminationRun(group.names, in: log), isCovered: true)
+      phase = .examining(group, examination(of: group, log), isCovered: true)
       step.hasMore = true
     case .licensing(let group, let until):
       guard isDurable(log, until, &step) else { return }
-      phase = .confirming(ExaminationRun(group.names, in: log))
+      phase = .confirming(
+        ExaminationRun(group.names, in: log, limit: options.groupBytes, keepsWeak: false))
       step.hasMore = true
     case .confirming(var run):
       phase = .idle
@@ -172,6 +175,7 @@ public struct Drainer: Sendable {
   public mutating func copyBecameShorter(_ log: Log) {
     stop(log)
     survey = nil
+    covered = nil
     kept = []
     unworthy = [:]
   }
@@ -198,7 +202,7 @@ public struct Drainer: Sendable {
     _ log: Log, _ now: UInt64, _ ask: Questions, _ step: inout DrainStep
   ) throws(LogError) {
     if ask.caughtUp, let group = choose(log, now, ask.mayRetire) {
-      phase = .examining(group, ExaminationRun(group.names, in: log), isCovered: false)
+      phase = .examining(group, examination(of: group, log), isCovered: false)
       step.hasMore = true
       return
     }
@@ -210,7 +214,7 @@ public struct Drainer: Sendable {
     }
     if isSurveyDue(log, now) {
       phase = .surveying(
-        Checkpointer(of: log, isStored: log.fullness == nil && pace.hasUnstored))
+        Checkpointer(of: log, isStored: log.storesCheckpoints && isStoringDue(now)))
       step.hasMore = true
       return
     }
@@ -256,7 +260,8 @@ public struct Drainer: Sendable {
   /// Whether retiring one of our own segments frees more than it writes, or it is a tiny one of an
   /// earlier start. The segments of the dead are taken over as they are.
   private func isWorth(_ examination: Examination, _ log: Log) -> Bool {
-    guard examination.segment.node == log.node else { return true }
+    // What the survey found is believed of what was not looked at.
+    guard examination.segment.node == log.node, !examination.hasMore else { return true }
     let weak = countsWeakCovers ? 0 : examination.weakBytes
     let live = examination.liveBytes + weak
     let dead = examination.deadBytes + examination.coveredBytes - weak
@@ -296,6 +301,8 @@ public struct Drainer: Sendable {
       }
     }
     if !lacking.isEmpty { return try cover(lacking, for: group, log, &step) }
+    // Others filled the memory, and have to wait.
+    for name in group.names { recheck(name, now) }
     check(drained)
   }
 

@@ -23,6 +23,12 @@ extension Drainer {
     return victims(log, others.filter { $0.name.node == log.node })
   }
 
+  /// Only who retires appends weakly covered records again.
+  func examination(of group: Group, _ log: Log) -> ExaminationRun {
+    ExaminationRun(
+      group.names, in: log, limit: options.groupBytes, keepsWeak: group.purpose == .retire)
+  }
+
   private func group(_ ends: [SegmentEnd], _ purpose: Purpose) -> Group {
     var names: [SegmentName] = []
     var bytes: UInt64 = 0
@@ -35,12 +41,18 @@ extension Drainer {
   }
 
   /// Own segments that are worth it, the best first, as many as are cleaned at once.
-  private func victims(_ log: Log, _ own: [SegmentEnd]) -> Group? {
+  private mutating func victims(_ log: Log, _ own: [SegmentEnd]) -> Group? {
     guard let survey else { return nil }
     let table = log.retirements
-    let covered = survey.coveredBytes { victim, other in
-      countsWeakCovers
-        || (table.isRetired(other) == nil && (other > victim || other.node == log.node))
+    let covered: [SegmentName: UInt64]
+    if let known = self.covered, known.revision == table.revision {
+      covered = known.bytes
+    } else {
+      covered = survey.coveredBytes { victim, other in
+        countsWeakCovers
+          || (table.isRetired(other) == nil && (other > victim || other.node == log.node))
+      }
+      self.covered = (table.revision, covered)
     }
     var candidates: [(name: SegmentName, live: UInt64, dead: UInt64)] = []
     for end in own {
@@ -82,9 +94,17 @@ extension Drainer {
     return pace.isQuiet(options, at: now)
   }
 
-  mutating func surveyed(_ found: Survey, _ log: Log, _ now: UInt64) {
+  /// Whether a survey is to leave a checkpoint: enough was written since the last one to pay for
+  /// its size, and the disk did not refuse one a moment ago.
+  func isStoringDue(_ now: UInt64) -> Bool {
+    pace.mayStore(at: now, least: (survey?.liveBytes ?? 0) / 8)
+  }
+
+  mutating func surveyed(_ found: Survey, _ log: Log, _ now: UInt64, couldNotStore: Bool) {
     survey = found
+    covered = nil
     pace.surveyed(at: now, isStored: log.hasPendingCheckpoint)
+    if couldNotStore { pace.couldNotStore(at: now) }
   }
 
   /// An open segment full of garbage, when nothing is written to it or space is short, is left for
@@ -121,11 +141,25 @@ struct SurveyPace: Sendable {
   private var seen: UInt64 = 0
   private var surveyedAt: UInt64 = 0
   private var stored: UInt64 = 0
+  /// Until then no checkpoint is tried, and how long that was.
+  private var refusedUntil: UInt64 = 0
+  private var refusal: UInt64 = 0
+
+  private static let leastRefusal: UInt64 = 60_000_000_000
+  private static let longestRefusal: UInt64 = 3_600_000_000_000
 
   /// Bytes that others wrote since the last survey.
   var fresh: UInt64 { written - min(seen + own, written) }
-  /// Something was written since the last checkpoint.
-  var hasUnstored: Bool { written > stored }
+  /// Something, and at least so much, was written since the last checkpoint.
+  func mayStore(at now: UInt64, least: UInt64) -> Bool {
+    written > stored && written - stored >= least && now >= refusedUntil
+  }
+
+  /// Trying fills the disk for a moment, so it is done more and more rarely.
+  mutating func couldNotStore(at now: UInt64) {
+    refusal = min(max(refusal * 2, Self.leastRefusal), Self.longestRefusal)
+    refusedUntil = now + refusal
+  }
 
   mutating func note(written: UInt64, at now: UInt64) {
     guard written != self.written else { return }
@@ -139,7 +173,9 @@ struct SurveyPace: Sendable {
     seen = written
     own = 0
     surveyedAt = now
-    if isStored { stored = written }
+    guard isStored else { return }
+    stored = written
+    refusal = 0
   }
 
   func hasAged(_ age: UInt64, at now: UInt64) -> Bool { now - min(surveyedAt, now) >= age }

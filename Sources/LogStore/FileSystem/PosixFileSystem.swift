@@ -14,12 +14,19 @@
 public final class PosixFileSystem: FileSystem {
   /// Descriptor -> path, read only to name the file in an error.
   private let paths = Guarded<[Int: String]>([:])
+  /// Directories that were synchronised, kept open: a moment without free descriptors must not look
+  /// like a sync that failed.
+  private let directories = Guarded<[String: Int32]>([:])
   /// Test only: a kernel that interrupts, fails and does less than it is asked for.
   private let faults: SystemFaults?
 
   public init() { faults = nil }
 
   package init(faults: SystemFaults) { self.faults = faults }
+
+  deinit {
+    for descriptor in directories.withLock({ $0.values }) { closeDescriptor(descriptor) }
+  }
 
   public func open(_ path: String, _ mode: OpenMode) throws(FileError) -> FileHandle {
     let flags: Int32 =
@@ -191,10 +198,33 @@ public final class PosixFileSystem: FileSystem {
     _ directory: String, reportedAs operation: FileOperation
   ) throws(FileError) {
     let path = directory.isEmpty ? "." : directory
-    let descriptor = retrying(.open) { openPath(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0) }
-    if descriptor < 0 { throw FileError(operation, directory, errno) }
-    defer { closeDescriptor(descriptor) }
-    if retrying(.fsync, { fsync(descriptor) }) != 0 { throw FileError(operation, directory, errno) }
+    let code = directories.withLock { directories -> Int32 in
+      let known = directories[path]
+      let descriptor: Int32
+      if let known, isSame(known, path) {
+        descriptor = known
+      } else {
+        if let known { closeDescriptor(known) }
+        directories[path] = nil
+        descriptor = retrying(.open) { openPath(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0) }
+        if descriptor < 0 { return errno }
+        if directories.count < PosixFileSystem.directoryLimit { directories[path] = descriptor }
+      }
+      let isKept = directories[path] != nil
+      defer { if !isKept { closeDescriptor(descriptor) } }
+      return retrying(.fsync) { fsync(descriptor) } == 0 ? 0 : errno
+    }
+    if code != 0 { throw FileError(operation, directory, code) }
+  }
+
+  private static let directoryLimit = 8
+
+  /// Whether the open directory is still the one at `path`: another may have taken its place.
+  private func isSame(_ descriptor: Int32, _ path: String) -> Bool {
+    var (ours, there) = (stat(), stat())
+    return retrying(.fstat) { fstat(descriptor, &ours) } == 0
+      && retrying(.stat) { stat(path, &there) } == 0
+      && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino
   }
 
   private func fileLength(

@@ -20,9 +20,10 @@ extension Log {
   /// Gives `body` the frames from the cursor on that end at or before `limit`, at least one and
   /// then about `budget` bytes, taken off the budget. True if the limit was reached. Throws
   /// `.damaged` where they don't continue what the cursor says; it stands before the damage then.
+  /// `walksRecords`: `body` looks at every record, so nobody else need do so before.
   func walkFrames(
     of name: SegmentName, from cursor: inout FrameCursor, before limit: Offset,
-    budget: inout Int,
+    budget: inout Int, walksRecords: Bool = false,
     _ body: (FrameHeader, UnsafeRawBufferPointer) throws(LogError) -> Void
   ) throws(LogError) -> Bool {
     guard limit > cursor.offset else { return true }
@@ -44,7 +45,8 @@ extension Log {
         } catch {
           throw .damaged(path: path(of: name), at: at.offset, error)
         }
-        try body(header, try decode(header, bytes, name, &decoder))
+        try body(
+          header, try decode(header, bytes, name, &decoder, areChecked: !walksRecords))
         at.pass(header)
         left -= header.totalSize
         if left <= 0 { return at.offset >= limit }
@@ -54,18 +56,17 @@ extension Log {
   }
 
   /// Walks the frames up to `end`, checking that each follows the one before, to the very chain
-  /// and count that `end` tells; or those that end before `limit`. Throws `.damaged` where they
-  /// don't.
+  /// and count that `end` tells. Throws `.damaged` where they don't.
   func forEachFrame(
-    of end: SegmentEnd, before limit: Offset? = nil,
+    of end: SegmentEnd, walksRecords: Bool = false,
     _ body: (FrameHeader, UnsafeRawBufferPointer) throws(LogError) -> Void
   ) throws(LogError) {
-    let limit = min(limit ?? end.end, end.end)
     var cursor = FrameCursor.start
     var budget = Int.max
-    _ = try walkFrames(of: end.name, from: &cursor, before: limit, budget: &budget, body)
-    guard limit == end.end, limit > .zero else { return }
-    try check(cursor, against: end)
+    _ = try walkFrames(
+      of: end.name, from: &cursor, before: end.end, budget: &budget, walksRecords: walksRecords,
+      body)
+    if end.end > .zero { try check(cursor, against: end) }
   }
 
   /// A walk that came to `end` has to arrive with its chain and count.

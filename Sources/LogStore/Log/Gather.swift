@@ -24,7 +24,6 @@ struct Gather: ~Copyable, Sendable {
   var first: PendingFrame? { isEmpty ? nil : frames[next] }
   var last: PendingFrame? { isEmpty ? nil : frames[frames.count - 1] }
   var waiting: ArraySlice<PendingFrame> { frames[next...] }
-  var size: Int { isEmpty ? 0 : raw.count - frames[next].start }
 
   func bytes(of frame: PendingFrame) -> UnsafeRawBufferPointer {
     raw.bytes.part(frame.start..<(frame.start + frame.size))

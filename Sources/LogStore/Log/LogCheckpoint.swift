@@ -21,20 +21,22 @@ extension Log {
     publishing.withLock { _ in
       forgetCheckpoint()
       // If it can't be removed, the disk has worse troubles, and they are told.
-      do throws(FileError) {
-        try fs.remove(directory + "/" + CheckpointFormat.fileName)
-        try fs.synchronizeDirectory(directory)
-      } catch {}
+      do throws(FileError) { try fs.remove(directory + "/" + CheckpointFormat.fileName) } catch {}
     }
+    // The next commit makes it durable; its failure is final.
+    files.withLock { $0.directoryDirty = true }
   }
 
-  /// One that waits for a commit is left; the next start removes its file.
+  /// One that waits for a commit is given up.
   func closePendingCheckpoint() {
     publishing.withLock { _ in
       let pending = state.withLock { $0.pendingCheckpoint.take() }
-      pending?.writer.close(on: fs)
+      pending?.writer.discard(self)
     }
   }
+
+  /// A checkpoint counts what is durable; under the policy `never` nothing is known to be.
+  var storesCheckpoints: Bool { fullness == nil && testifies }
 
   /// Whether a checkpoint waits for a commit.
   public var hasPendingCheckpoint: Bool { state.withLock { $0.pendingCheckpoint != nil } }

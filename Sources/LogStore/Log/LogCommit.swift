@@ -18,7 +18,9 @@ extension Log {
     try publishCheckpoint()
   }
 
-  private func makeDurable(_ onWritten: () -> Void) throws(LogError) {
+  /// `commit` without what it may bring about besides: who waits for the records need not wait for
+  /// a checkpoint's sync.
+  func makeDurable(_ onWritten: () -> Void) throws(LogError) {
     try syncing.withLock { _ throws(LogError) in
       if hasBug(.acknowledgeBeforeSync) { try synchronize(takeWork()) }
       var shortage: LogError?
@@ -86,7 +88,7 @@ extension Log {
           copy.end.durableEnd = item.ends.end
           copy.end.durableRecords = item.ends.records
           state.update(copy)
-          if !copy.isOurs { notes.append(.durable(item.name, end: item.ends.end)) }
+          if !copy.isOurs, testifies { notes.append(.durable(item.name, end: item.ends.end)) }
         }
         state.durable = max(state.durable, through)
       }
@@ -104,7 +106,8 @@ extension Log {
       guard files.notes?.isLong == true else { return }
       var all = state.withLock { $0.notes }
       all.fold(files.uptimes)
-      files.notes = try files.notes?.rewritten(all, in: directory, on: fs)
+      files.notes = try files.notes?.rewritten(all, on: fs)
+      files.directoryDirty = true
     } catch {}
   }
 

@@ -48,7 +48,9 @@ extension Log {
       guard let copy = state[drained.segment] else { throw .unknownSegment(drained.segment) }
       if drained.segment == state.current || drained.segment == writing { return .stillWritten }
       guard drained.complete, copy.isComplete else { return .damageNotHealed }
-      guard drained.uncovered.isEmpty else { return .uncoveredRecords(drained.uncovered.count) }
+      guard drained.uncovered.isEmpty, !drained.hasMore else {
+        return .uncoveredRecords(drained.uncovered.count)
+      }
       guard copy.end.end == drained.end.end else { return .changedSinceExamined }
       for cover in drained.coveredBy where state[cover] == nil { return .coverGone(cover) }
       let through = hasBug(.undurableCoversCount) ? state.sequence : state.durable

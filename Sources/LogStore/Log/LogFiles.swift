@@ -21,8 +21,6 @@ struct LogFiles: ~Copyable, Sendable {
   /// Frames that were taken from the gather and are not written yet.
   var queue = Gather()
   var encoder = FrameEncoder()
-  var decoder = PayloadDecoder()
-  var window = FlatBuffer()
   /// The own segment whose file exists and is written to.
   var writing: SegmentName?
   /// The file of the segment to follow.

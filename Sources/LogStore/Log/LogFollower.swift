@@ -31,13 +31,18 @@ public struct LogFollower: ~Copyable {
       var cursor = cursors[end.name] ?? .start
       defer { cursors[end.name] = cursor }
       var budget = Int.max
-      _ = try log.walkFrames(
-        of: end.name, from: &cursor, before: end.durableEnd, budget: &budget
-      ) { header, raw throws(LogError) in
-        try log.walk(raw, of: header, in: end.name) { position, kind, payload in
-          body(position, kind, payload)
-          count += 1
+      do throws(LogError) {
+        _ = try log.walkFrames(
+          of: end.name, from: &cursor, before: end.durableEnd, budget: &budget
+        ) { header, raw throws(LogError) in
+          try log.walk(raw, of: header, in: end.name) { position, kind, payload in
+            body(position, kind, payload)
+            count += 1
+          }
         }
+      } catch {
+        // It was drained a moment ago: what lives of it stands elsewhere.
+        guard case .unknownSegment = error else { throw error }
       }
     }
     // What was deleted is not asked for again.

@@ -23,13 +23,14 @@ extension Log {
         name, path: path(of: name), limit: before.end.end.value, on: fs, decoder: &decoder
       ) { _, _, _ in }
       guard scan.header == nil || scan.end < before.end.end.value else { return nil }
-      let records = try salvage(scan, visit)
-      try rescue(scan.records)
-      try commit()
-      try copyPrefix(of: scan)
-      // It counts more of the copy than there will be.
-      dropCheckpoint()
-      let kept = try replace(before, by: scan)
+      let (records, kept) = try withPrefix(of: scan) { () throws(LogError) in
+        let records = try salvage(scan, visit)
+        try rescue(scan.records)
+        try commit()
+        // It counts more of the copy than there will be.
+        dropCheckpoint()
+        return (records, try replace(before, by: scan))
+      }
       var finding = RecoveryReport.Finding(
         segment: name, decision: .quarantine, end: Offset(scan.end),
         behind: scan.size - scan.end, durable: before.end.end)

@@ -120,7 +120,8 @@ extension Log {
     let held = Set(copies.map(\.end.name))
     kept.keepDurable { held.contains($0) }
     do throws(FileError) {
-      files.notes = try files.notes?.rewritten(kept, in: directory, on: fs)
+      files.notes = try files.notes?.rewritten(kept, on: fs)
+      files.directoryDirty = true
     } catch {
       // The long file goes on as it is.
       keepNotes(fresh, &files)

@@ -48,8 +48,8 @@ extension Log {
   }
 
   /// Makes the file of a new segment. Header and directory entry are durable when this returns, so
-  /// nothing of a segment is ever shipped or acknowledged whose name a power cut could take (but
-  /// under the policy `never`, which promises nothing of power cuts).
+  /// nothing of a segment is ever shipped or acknowledged whose name a power cut could take. Under
+  /// the policy `never` too: frames behind a header that is gone would look like damage.
   func createSegment(
     _ header: SegmentHeader, ahead length: UInt64 = 0
   ) throws(LogError) -> OpenFile {
@@ -65,7 +65,6 @@ extension Log {
       try? fs.remove(path)
       throw error
     }
-    guard options.syncPolicy != .never else { return file }
     do throws(FileError) {
       try fs.synchronize(file.handle)
       if !hasBug(.directoryNotSynced) { try fs.synchronizeDirectory(directory) }

@@ -74,7 +74,7 @@ extension Log {
   /// Every record of a held segment that is in its file, in order.
   public func forEachRecord(in name: SegmentName, _ body: Visit) throws(LogError) {
     guard let end = end(of: name) else { throw .unknownSegment(name) }
-    try forEachFrame(of: end) { header, raw throws(LogError) in
+    try forEachFrame(of: end, walksRecords: true) { header, raw throws(LogError) in
       try walk(raw, of: header, in: name, body)
     }
   }
@@ -141,9 +141,11 @@ extension Log {
 
   func decode(
     _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ name: SegmentName,
-    _ decoder: inout PayloadDecoder
+    _ decoder: inout PayloadDecoder, areChecked: Bool = true
   ) throws(LogError) -> UnsafeRawBufferPointer {
-    do throws(DecodeFault) { return try decoder.records(of: header, in: bytes) } catch {
+    do throws(DecodeFault) {
+      return try decoder.records(of: header, in: bytes, areChecked: areChecked)
+    } catch {
       throw .damaged(path: path(of: name), at: Offset(header.offset), error)
     }
   }
@@ -153,14 +155,15 @@ extension Log {
   ) throws(LogError) {
     var walker = RecordWalker(raw)
     var place = Position(segment: name, ordinal: header.firstOrdinal)
-    for _ in 0..<header.count {
-      do throws(DecodeFault) {
+    do throws(DecodeFault) {
+      for _ in 0..<header.count {
         let (kind, payload) = try walker.next()
         body(place, kind, payload)
-      } catch {
-        throw .damaged(path: path(of: name), at: Offset(header.offset), error)
+        place.ordinal = place.ordinal + 1
       }
-      place.ordinal = place.ordinal + 1
+      guard walker.isAtEnd else { throw .badRecords }
+    } catch {
+      throw .damaged(path: path(of: name), at: Offset(header.offset), error)
     }
   }
 }

@@ -58,8 +58,8 @@ extension Log {
     else { throw .unknownSegment(name) }
     let start = FrameHeader(
       offset: copy.end.end.value, nonce: name.nonce, firstOrdinal: copy.end.records,
-      previous: copy.end.chain, durableEnd: copy.end.durableEnd.value,
-      previousSegmentEnd: state.withLock { previousEnd($0, copy, previous) })
+      previous: copy.end.chain, durableEnd: testifies ? copy.end.durableEnd.value : 0,
+      previousSegmentEnd: testifies ? state.withLock { previousEnd($0, copy, previous) } : 0)
     let header = files.encoder.encode(raw, count: count, header: start, codec: options.codec)
     allocate(&file, to: header.end)
     files.open[name] = file
@@ -79,6 +79,10 @@ extension Log {
     }
     return header
   }
+
+  /// Under the policy `never` nothing is known to survive a power cut, whatever is acknowledged: a
+  /// frame that said so would make damage of what is then missing.
+  var testifies: Bool { options.syncPolicy != .never }
 
   /// What the first frame of a segment testifies about the one before it.
   private func previousEnd(

@@ -151,9 +151,11 @@ struct NotesFile: Sendable {
     }
   }
 
-  /// A new file with just these notes takes this one's place.
+  /// A new file with just these notes takes this one's place; the caller has the directory synced
+  /// with its next commit. Should a power cut take the name before, the long file is there again:
+  /// it tells the same.
   func rewritten(
-    _ notes: Notes, in directory: String, on fs: any FileSystem
+    _ notes: Notes, on fs: any FileSystem
   ) throws(FileError) -> NotesFile {
     let fresh = path + ".new"
     do throws(FileError) { try fs.remove(fresh) } catch  where error.code == Self.missingFile {}
@@ -165,8 +167,6 @@ struct NotesFile: Sendable {
       try fs.rename(fresh, to: path)
     }
     fs.close(handle)
-    // Should a power cut take the name, the long file is there again: it tells the same.
-    do throws(FileError) { try fs.synchronizeDirectory(directory) } catch {}
     return file
   }
 

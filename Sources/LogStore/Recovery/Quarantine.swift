@@ -6,11 +6,12 @@ extension Log {
   func quarantine(
     _ item: Salvage, visit: Visit
   ) throws(LogError) -> (frames: Int, records: Int, kept: String) {
-    let records = try salvage(item.scan, visit)
-    try commit()
-    try copyPrefix(of: item.scan)
-    let kept = try files.withLock { files throws(LogError) in try setAside(item, &files) }
-    return (item.scan.behind.count, records, kept)
+    try withPrefix(of: item.scan) { () throws(LogError) in
+      let records = try salvage(item.scan, visit)
+      try commit()
+      let kept = try files.withLock { files throws(LogError) in try setAside(item, &files) }
+      return (item.scan.behind.count, records, kept)
+    }
   }
 
   /// Appends the records of the intact frames behind the damage. Returns how many.
@@ -79,7 +80,7 @@ extension Log {
     do throws(FileError) {
       if scan.header != nil { try fs.rename(freshPath(scan.name), to: scan.path) }
       try fs.synchronizeDirectory(directory)
-    } catch { throw .io(error) }
+    } catch { throw poison(error) }
     return kept
   }
 
@@ -98,33 +99,50 @@ extension Log {
     return path
   }
 
-  /// The valid prefix as a durable file beside. Should only the first rename survive, the next
-  /// start finds the copy and ends the second.
-  func copyPrefix(of scan: SegmentScan) throws(LogError) {
-    guard scan.header != nil else { return }
-    do throws(FileError) { try copy(scan.path, to: freshPath(scan.name), count: scan.end) } catch {
+  /// Runs `body` with the valid prefix as a durable file beside. It comes first, for it takes the
+  /// most space: where that is missing, nothing has been salvaged yet. Should only the first rename
+  /// survive, the next start finds the copy and ends the second; without any it removes the copy.
+  func withPrefix<R>(
+    of scan: SegmentScan, _ body: () throws(LogError) -> R
+  ) throws(LogError) -> R {
+    guard scan.header != nil else { return try body() }
+    let copy = freshPath(scan.name)
+    do throws(FileError) {
+      try fs.copyPrefix(of: scan.path, to: copy, count: scan.end)
+    } catch {
       if error.isFull { throw .full(.disk(error)) }
       throw .io(error)
     }
-  }
-
-  private func copy(_ path: String, to copy: String, count: UInt64) throws(FileError) {
-    try fs.copyPrefix(of: path, to: copy, count: count)
-    try fs.synchronizeDirectory(directory)
+    do throws(LogError) {
+      do throws(FileError) { try fs.synchronizeDirectory(directory) } catch { throw poison(error) }
+      return try body()
+    } catch {
+      // While the damaged file is in its place, the copy is only space.
+      if let list = try? fs.list(directory), list.contains(SegmentFileName.file(scan.name)) {
+        do throws(FileError) { try fs.remove(copy) } catch {}
+      }
+      throw error
+    }
   }
 }
 
 extension FileSystem {
-  /// Makes `copy` anew of the first `count` bytes of the file at `path`, and syncs it.
+  /// Makes `copy` anew of the first `count` bytes of the file at `path`, and syncs it; nothing is
+  /// left of it if it throws.
   func copyPrefix(of path: String, to copy: String, count: UInt64) throws(FileError) {
     let source = try open(path, .read)
     defer { close(source) }
-    // An attempt that found no space may have left one.
-    do throws(FileError) { try remove(copy) } catch {
-      guard error.isMissing else { throw error }
-    }
-    let target = try open(copy, .create)
+    let target = try createAnew(copy)
     defer { close(target) }
+    do throws(FileError) { try fill(target, from: source, count, path) } catch {
+      do throws(FileError) { try remove(copy) } catch {}
+      throw error
+    }
+  }
+
+  private func fill(
+    _ target: FileHandle, from source: FileHandle, _ count: UInt64, _ path: String
+  ) throws(FileError) {
     var buffer = FlatBuffer(capacity: 1 << 20)
     var at: UInt64 = 0
     while at < count {

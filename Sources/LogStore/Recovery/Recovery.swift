@@ -109,6 +109,13 @@ struct Recovery: ~Copyable {
   func believedEnd(_ scan: SegmentScan) -> UInt64 {
     let noted = max(notes.durable[scan.name]?.value ?? 0, scan.checkpointed)
     guard writtenHere(scan.name) else {
+      // Damage that was noted and not set aside, for want of space (or the copy's own durable end
+      // would have been noted): what is intact behind it has not been salvaged yet.
+      if let until = notes.damaged[scan.name], notes.durable[scan.name] == nil,
+        !scan.behind.isEmpty
+      {
+        return max(noted, until.value)
+      }
       return bugs.contains(.foreignDurableEndsTrusted) ? max(noted, scan.testified) : noted
     }
     if bugs.contains(.corruptionTakenForTornTail) { return 0 }
@@ -224,7 +231,6 @@ struct Recovery: ~Copyable {
     let fresh = path(SegmentFileName.stem(scan.name) + SegmentFileName.freshSuffix)
     do throws(FileError) { try fs.copyPrefix(of: scan.path, to: fresh, count: scan.end) } catch {
       guard error.isFull else { throw error }
-      do throws(FileError) { try fs.remove(fresh) } catch { if !error.isMissing { throw error } }
       return false
     }
     try fs.rename(fresh, to: scan.path)

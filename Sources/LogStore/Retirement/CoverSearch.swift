@@ -15,8 +15,8 @@ struct CoverSearch: Sendable {
   private var heads: [UInt64: Int] = [:]
   /// Wanted records without a strong cover so far.
   private(set) var open = 0
-  /// Bytes held in memory.
-  private(set) var size = 0
+  /// Bytes of the records that it holds.
+  private(set) var size: UInt64 = 0
   private let victims: [SegmentName]
   private let node: NodeID
 
@@ -35,7 +35,7 @@ struct CoverSearch: Sendable {
     wanted.append(Wanted(victim: victim, record: record, next: heads[hash]))
     heads[hash] = wanted.count - 1
     open += 1
-    size += payload.count
+    size += UInt64(payload.count + Format.recordHeaderSize)
   }
 
   var hashes: some Sequence<UInt64> { heads.keys }
@@ -64,8 +64,9 @@ struct CoverSearch: Sendable {
     }
   }
 
-  /// Puts what was found into the examinations, in the victims' order.
-  func report(into examinations: inout [Examination]) {
+  /// Puts what was found into the examinations, in the victims' order. `keepsWeak`: the weakly
+  /// covered records too, beside their number of bytes.
+  func report(into examinations: inout [Examination], keepsWeak: Bool) {
     var covers: [Int: Set<SegmentName>] = [:]
     for item in wanted {
       let size = UInt64(item.record.payload.count + Format.recordHeaderSize)
@@ -74,15 +75,15 @@ struct CoverSearch: Sendable {
         covers[item.victim, default: []].insert(cover)
         if item.isWeak {
           examinations[item.victim].weakBytes += size
-          examinations[item.victim].weaklyCovered.append(item.record)
+          if keepsWeak { examinations[item.victim].weaklyCovered.append(item.record) }
         }
       } else {
         examinations[item.victim].liveBytes += size
         examinations[item.victim].uncovered.append(item.record)
       }
     }
-    for index in examinations.indices {
-      examinations[index].coveredBy = (covers[index] ?? []).sorted()
+    for (index, found) in covers {
+      examinations[index].coveredBy = found.union(examinations[index].coveredBy).sorted()
     }
   }
 }

@@ -23,6 +23,8 @@ public struct Examination: Sendable {
   /// the covers.
   public var asOf = LogSequence.zero
   public var coveredBy: [SegmentName] = []
+  /// As many uncovered records were found as may be held in memory: what follows was not looked at.
+  public var hasMore = false
   /// The copy as it was examined.
   public var end: SegmentEnd
 
@@ -32,5 +34,5 @@ public struct Examination: Sendable {
     self.complete = complete
   }
 
-  public var isDrained: Bool { complete && uncovered.isEmpty }
+  public var isDrained: Bool { complete && uncovered.isEmpty && !hasMore }
 }

@@ -1,8 +1,9 @@
-// An examination of some segments, a part at a time: each is read to its end, then covers of its
-// live records are looked for in what else is held. It owns how far it has come; nothing changes.
-// What is dead stays dead and bytes never change, so what an earlier part found still holds when a
-// later one ends; what may change meanwhile (a cover's file goes, a copy grows) `Log.delete`
-// checks.
+// An examination of some segments, a part at a time: live records are read until they fill the
+// memory that they may take, then covers of them are looked for in what else is held, and so on;
+// what has none is kept, until that is too much as well. It owns how far it has come; nothing
+// changes. What is dead stays dead and bytes never change, so what an earlier part found still
+// holds when a later one ends; what may change meanwhile (a cover's file goes, a copy grows)
+// `Log.delete` checks.
 
 struct ExaminationRun: Sendable {
   private enum Stage: Sendable {
@@ -17,9 +18,22 @@ struct ExaminationRun: Sendable {
   private var cursor = FrameCursor.start
   /// Where covers are looked for, in this order, and from where on.
   private var places: [(end: SegmentEnd, from: FrameCursor)] = []
+  /// Where reading goes on when the covers of what was read are found; nil if all was read.
+  private var rest: (index: Int, cursor: FrameCursor)?
+  /// Bytes of records in memory that end the examination.
+  private let limit: UInt64
+  private let keepsWeak: Bool
 
-  /// Segments that are no longer held are left out.
-  init(_ segments: [SegmentName], in log: Log) {
+  /// Stored bytes between two looks at how much is in memory.
+  private static let part = 256 * 1024
+
+  /// Segments that are no longer held are left out. `keepsWeak`: the caller appends weakly covered
+  /// records again.
+  init(
+    _ segments: [SegmentName], in log: Log, limit: UInt64 = .max, keepsWeak: Bool = true
+  ) {
+    self.limit = limit
+    self.keepsWeak = keepsWeak
     names = segments.filter { log.end(of: $0) != nil }
     search = CoverSearch(victims: names, of: log.node)
     for name in names {
@@ -37,26 +51,45 @@ struct ExaminationRun: Sendable {
       switch stage {
       case .reading(let index) where index < examinations.count:
         guard !log.hasBug(.drainCheckSkipped) else { return finish(log) }
-        guard try read(index, log, &budget, isDead) else { return nil }
-        stage = .reading(index + 1)
-        cursor = .start
-      case .reading:
-        places = choosePlaces(log, survey)
-        cursor = places.first?.from ?? .start
-        stage = .searching(0)
+        let isAtEnd = try read(index, log, &budget, isDead)
+        let next = isAtEnd ? (index + 1, .start) : (index, cursor)
+        if search.size >= limit / 2, next.0 < examinations.count {
+          startSearch(log, survey, before: next)
+        } else {
+          (stage, cursor) = (.reading(next.0), next.1)
+        }
+      case .reading: startSearch(log, survey, before: nil)
       case .searching(let index) where index < places.count && search.open > 0:
         guard try look(index, log, &budget) else { return nil }
         stage = .searching(index + 1)
         cursor = index + 1 < places.count ? places[index + 1].from : .start
       case .searching:
-        search.report(into: &examinations)
-        return finish(log)
+        search.report(into: &examinations, keepsWeak: keepsWeak)
+        search = CoverSearch(victims: names, of: log.node)
+        guard let rest, held < limit else { return finish(log) }
+        (stage, cursor) = (.reading(rest.index), rest.cursor)
       }
     }
     return nil
   }
 
+  private mutating func startSearch(
+    _ log: Log, _ survey: Survey?, before rest: (Int, FrameCursor)?
+  ) {
+    self.rest = rest.map { (index: $0.0, cursor: $0.1) }
+    places = choosePlaces(log, survey)
+    (stage, cursor) = (.searching(0), places.first?.from ?? .start)
+  }
+
+  /// Bytes of the records that the examinations hold.
+  private var held: UInt64 {
+    examinations.reduce(0) { $0 + $1.liveBytes + (keepsWeak ? $1.weakBytes : 0) }
+  }
+
   private mutating func finish(_ log: Log) -> [Examination] {
+    if let rest {
+      for index in rest.index..<examinations.count { examinations[index].hasMore = true }
+    }
     // What `isDead` rests on is in the log by now; it has to be durable before a file goes.
     let asOf = log.sequence
     for index in examinations.indices { examinations[index].asOf = asOf }
@@ -70,10 +103,15 @@ struct ExaminationRun: Sendable {
     let end = examinations[index].end
     let table = log.retirements
     var dead: UInt64 = 0
-    defer { examinations[index].deadBytes += dead }
+    let share = min(budget, Self.part)
+    var left = share
+    defer {
+      examinations[index].deadBytes += dead
+      budget -= share - left
+    }
     do throws(LogError) {
       let isAtEnd = try log.walkFrames(
-        of: end.name, from: &cursor, before: end.end, budget: &budget
+        of: end.name, from: &cursor, before: end.end, budget: &left
       ) { header, raw throws(LogError) in
         try log.walk(raw, of: header, in: end.name) { _, kind, payload in
           if table.isGone(kind, payload, isDead) {

@@ -208,8 +208,9 @@ public final class LogWriter: Sendable {
     do throws(LogError) {
       switch due {
       case .commit:
-        try log.commit { if tellsWrites { onCommit() } }
+        try log.makeDurable { if tellsWrites { onCommit() } }
         waiters.committed(through: log.durable, nil, led: led)
+        if log.hasPendingCheckpoint { try publish(led) }
       case .write:
         try log.write()
         waiters.progressed()
@@ -228,6 +229,13 @@ public final class LogWriter: Sendable {
         return .refused
       }
     }
+  }
+
+  /// By the thread: nobody who waited for a record waits for that.
+  private func publish(_ led: Bool) throws(LogError) {
+    if led { return wake() }
+    onCommit()
+    try log.publishCheckpoint()
   }
 
   /// On a thread of its own, so that no append waits for it.

@@ -68,6 +68,28 @@ import Testing
     #expect(replayed == 25)
   }
 
+  /// A disk too small for one is not left full of it.
+  @Test func oneThatFindsNoSpaceLeavesNothing() throws {
+    let disk = SimulatedDisk()
+    let (log, _, _) = try open(disk)
+    for number in 1...400 as ClosedRange<UInt64> { try log.append(CrashRecord.datum(number * 10)) }
+    try log.commit()
+    let used = disk.usedBytes
+    disk.resize(capacity: used + 8192)
+    var pass = Checkpointer(of: log)
+    var budget = Int.max
+    #expect(try pass.advance(log, budget: &budget, isDead: isDead)?.records == 400)
+    #expect(pass.couldNotStore && !log.hasPendingCheckpoint)
+    #expect(disk.usedBytes == used)
+    // The same for one that is given up.
+    disk.resize(capacity: nil)
+    pass = Checkpointer(of: log)
+    budget = 5_000
+    #expect(try pass.advance(log, budget: &budget, isDead: isDead) == nil)
+    pass.abandon(log)
+    #expect(disk.usedBytes == used)
+  }
+
   /// The second pass reads the first one's entries and the new records, not the log.
   @Test func aPassCostsWhatLivesAndWhatIsNew() throws {
     let disk = SimulatedDisk()

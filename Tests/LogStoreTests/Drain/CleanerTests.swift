@@ -15,7 +15,9 @@ import Testing
     var deleted: [SegmentName] = []
     var retired: [[SegmentName]] = []
 
-    init(capacity: UInt64? = nil, reserve: UInt64 = 0) throws {
+    init(
+      capacity: UInt64? = nil, reserve: UInt64 = 0, groupBytes: UInt64 = DrainOptions().groupBytes
+    ) throws {
       var options = LogOptions()
       options.segmentLimit = 16 * 1024
       options.frameLimit = 12 * 1024
@@ -28,6 +30,7 @@ import Testing
       drain.idleLeast = 1
       drain.sealLeast = 1024
       drain.stepBytes = 8 * 1024
+      drain.groupBytes = groupBytes
       var dice = SplitMix64(seed: 1)
       log = try Log.open(
         "/facts", on: disk, node: NodeID(ID128(high: 1, low: 1)), log: .facts, options: options,
@@ -110,6 +113,27 @@ import Testing
     let written = bench.log.bytesWritten
     try bench.rest()
     #expect(bench.log.bytesWritten == written)
+  }
+
+  /// More lives in a segment than may be held in memory: it is appended again in several rounds.
+  @Test func whatLivesIsAppendedAgainWithinABound() throws {
+    let bench = try Bench(groupBytes: 1_000)
+    try bench.append(0..<2_000)
+    try bench.release((0..<2_000).filter { $0 % 3 != 0 })
+    let before = try bench.liveBytes()
+    var largest = 0
+    var idle = 0
+    while idle < 20 {
+      let step = try bench.step()
+      largest = max(largest, step.appended.reduce(0) { $0 + $1.size })
+      idle = step.hasMore || step.waitsFor != nil ? 0 : idle + 1
+      bench.now += 1_000_000_000
+    }
+    // What one step reads comes on top.
+    #expect(before > 20 * 1_000 && largest > 0 && largest < 10_000, "\(largest)")
+    #expect(try bench.liveBytes() == before, "nothing that lives is lost")
+    #expect(bench.deleted.count > 5)
+    #expect(bench.log.bytesUsed < 2 * before + 48 * 1024)
   }
 
   @Test func aFullLogIsCleanedOutOfItsReserve() throws {

@@ -1,5 +1,8 @@
 import Testing
 
+// Not the whole of Foundation: it has a FileHandle of its own.
+import class Foundation.FileManager
+
 @testable import LogStore
 
 /// F6, F16 below the seam of FileSystem: the real implementation under a kernel that interrupts
@@ -35,6 +38,34 @@ struct InterruptedCallTests {
       let struck = kernel.struck.withLock { $0 }
       for call in SystemCall.allCases { #expect(struck[call] ?? 0 > 0, "\(call)") }
       try liveOn(disk, base + "/facts")
+    }
+  }
+
+  /// A directory is synchronised without a new descriptor: a process that has none left for a
+  /// moment has not lost a sync.
+  @Test func withoutDescriptorsTheDirectoryIsStillSynchronised() throws {
+    try DiskUnderTest.posix.run { _, base in
+      let isOut = Guarded(false)
+      let disk = PosixFileSystem(
+        faults: SystemFaults { call in
+          call == .open && isOut.withLock { $0 } ? Errno.tooManyFiles : nil
+        })
+      let other = try openLog(SimulatedDisk(), node: otherNode, seed: 3).log
+      try commitEach(other, [record(1)])
+      let log = try openLog(disk, directory: base + "/facts").log
+      try commitEach(log, [record(2)])
+      try other.ship(other.openSegment, to: log)
+      isOut.withLock { $0 = true }
+      try log.commit()
+      #expect(log.durable == log.sequence)
+      isOut.withLock { $0 = false }
+      // Another directory in its place is noticed.
+      try disk.makeDirectory(base + "/a")
+      try disk.synchronizeDirectory(base + "/a")
+      try FileManager.default.removeItem(atPath: base + "/a")
+      #expect(throws: FileError.self) { try disk.synchronizeDirectory(base + "/a") }
+      try disk.makeDirectory(base + "/a")
+      try disk.synchronizeDirectory(base + "/a")
     }
   }
 

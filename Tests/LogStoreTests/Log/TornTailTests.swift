@@ -4,6 +4,30 @@ import Testing
 
 /// First looks at recovery: a torn tail goes, durable damage doesn't.
 struct TornTailTests {
+  /// Under the policy `never` a power cut takes what it takes, and that is no damage.
+  @Test func whatWasNeverSyncedIsNotMissed() throws {
+    let options = smallOptions {
+      $0.syncPolicy = .never
+      $0.segmentLimit = 3_000
+    }
+    let other = try openLog(SimulatedDisk(), node: otherNode, seed: 9, options: options).log
+    try commitEach(other, (100..<140).map { record($0) })
+    var lost = 0
+    for seed in UInt64(0)..<100 {
+      let disk = SimulatedDisk()
+      let log = try openLog(disk, options: options).log
+      try commitEach(log, (0..<40).map { record($0) })
+      for end in other.vector() { try other.ship(end.name, to: log, step: 700) }
+      try log.commit()
+      #expect(log.durable == log.sequence, "acknowledged all the same")
+      let after = try openLog(disk.crashImage(seed: seed), seed: 2, options: options)
+      let kinds = Set(after.report.incidents.map(\.decision))
+      #expect(kinds.isSubset(of: [.cutTornTail, .cutAndFetch, .discard]), "\(after.report)")
+      lost += 80 - after.visited.count
+    }
+    #expect(lost > 0)
+  }
+
   @Test func powerCutKeepsWhatWasCommitted() throws {
     for seed in UInt64(0)..<200 {
       let disk = SimulatedDisk()

@@ -127,6 +127,26 @@ struct LiveDamageTests {
     #expect(after.log.isComplete(victim.name) == true)
   }
 
+  /// However little space a start had for what it found damaged: what it left undone the next one
+  /// does, and nothing more is lost than the damaged frame.
+  @Test func aStartWithoutSpaceCostsTheNextOneNothing() throws {
+    let disk = SimulatedDisk()
+    let (log, _) = try pair(disk)
+    let victim = try #require(log.vector().first)
+    try disk.flip(bit: (64 + 128 + 90) * 8, of: log.segmentPath(victim.name))
+    let wanted = Set((0..<60).map { record($0) })
+    for pages in 0...16 as ClosedRange<UInt64> {
+      let image = disk.killImage()
+      image.resize(capacity: image.usedBytes + pages * 4096)
+      _ = try? openLog(image, seed: 5, options: options)
+      let later = image.killImage()
+      later.resize(capacity: nil)
+      let after = try openLog(later, seed: 6, options: options)
+      let lost = wanted.subtracting(after.visited.map(\.record))
+      #expect(lost.count <= 1, "\(pages) pages: \(lost.count) records are lost")
+    }
+  }
+
   /// A quota doesn't keep out what takes the place of something that goes.
   @Test func aQuotaDoesNotKeepANodeFromStarting() throws {
     let disk = SimulatedDisk()

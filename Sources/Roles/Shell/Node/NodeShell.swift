@@ -34,6 +34,7 @@ public final class NodeShell: Sendable {
   public static func start(
     _ configuration: NodeConfiguration, events: NodeEvents
   ) throws(NodeError) -> NodeShell {
+    DescriptorLimit.raise()
     let fs = PosixFileSystem()
     var generator = SystemRandomNumberGenerator()
     var dice = Dice(seed: generator.next())

@@ -160,6 +160,7 @@ extension TaskRunnerLoop {
           spawn.output = output
           spawn.error = error
           spawn.address_space = launch.limits.memory ?? 0
+          spawn.open_files = DescriptorLimit.inherited
           spawn.file_size = launch.limits.fileSize ?? 0
           spawn.oom_score = settings.oomScore
           return rpcv_spawn(&spawn)
