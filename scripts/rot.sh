@@ -1,4 +1,4 @@
-# rot.sh, sourced by shows.sh after processes.sh and held.sh: show 9, bits that rot in a disk in use.
+# rot.sh, sourced by shows.sh after processes.sh and held.sh: show 9, bits that rot on a disk.
 # The script sets `tasks` and `seed`.
 
 flip() { # FILE OFFSET BIT

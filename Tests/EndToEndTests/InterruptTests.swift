@@ -9,7 +9,7 @@ import Testing
   func endedAtAnyMomentItGoesOn(_ signal: Int32, isEmbedded: Bool) throws {
     let grid = try TestGrid(coordinators: isEmbedded ? 0 : 2, servers: isEmbedded ? 0 : 2)
     let count = 300
-    let words = ["map", "--session", "ended", "-j8", "sleep 0.02; echo result-{}"]
+    let words = ["map", "--session", "ended", "-j8", "sleep 0.05; echo result-{}"]
     let input = (1...count).map(String.init).joined(separator: "\n") + "\n"
     var printed: [String] = []
     for round in 0..<12 {

@@ -56,6 +56,18 @@ import Testing
     #expect(h.client(token)?.acceptedThrough == CallCounter(4))
   }
 
+  /// What an earlier request said of counters behind the gap fills it as soon as it is reached.
+  @Test func whatIsKnownBehindAGapFillsItToo() {
+    var h = CoordinatorHarness()
+    h.ask(.with([CallSample.released(2...2), CallSample.collected(4)]))
+    let token = h.ask(
+      .with([CallSample.submitted(1), CallSample.submitted(3), CallSample.submitted(5)]))
+    #expect(h.client(token)?.refusal == nil)
+    #expect(h.client(token)?.acceptedThrough == CallCounter(5))
+    let gap = h.ask(.with([CallSample.submitted(7)]))
+    #expect(h.client(gap)?.refusal?.code == .gap)
+  }
+
   @Test func heldSubmissionsAreNotAppendedAgain() {
     var h = CoordinatorHarness()
     h.submit(1...3)

@@ -165,9 +165,16 @@ extension Coordinator {
       default: continue
       }
     }
-    var reach = ledger.session(session)?.knownThrough ?? .zero
+    let entry = ledger.session(session)
+    var reach = entry?.knownThrough ?? .zero
     for case (_, .submitted(let submitted)) in facts {
-      if let range = others.range(containing: reach.next) { reach = max(reach, range.upperBound) }
+      // What is known further on counts too, once it is reached.
+      while reach < .greatest {
+        let before = reach
+        if let range = others.range(containing: reach.next) { reach = range.upperBound }
+        reach = entry?.known(after: reach) ?? reach
+        if reach == before { break }
+      }
       let counter = submitted.call.counter
       guard counter <= reach.next else {
         let text = "call \(counter) leaves a gap: calls up to \(reach) are known"

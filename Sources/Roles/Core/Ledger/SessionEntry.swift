@@ -108,18 +108,26 @@ extension SessionEntry {
   }
 
   private mutating func advance(_ bugs: LedgerBugs) {
-    let countsAll = !bugs.contains(.contiguityCountsSubmittedOnly)
-    while knownThrough < .greatest {
-      let next = knownThrough.next
+    knownThrough = known(
+      after: knownThrough, countsAll: !bugs.contains(.contiguityCountsSubmittedOnly))
+  }
+
+  /// The end of the counters after this one that are known without a gap: as submitted, collected
+  /// or released.
+  func known(after counter: CallCounter, countsAll: Bool = true) -> CallCounter {
+    var through = counter
+    while through < .greatest {
+      let next = through.next
       if countsAll, let range = released.range(containing: next) {
-        knownThrough = range.upperBound
+        through = range.upperBound
         continue
       }
       let isKnown = calls[next]?.contains {
         $0.submitted != nil || countsAll && $0.isCollected
       }
-      guard isKnown == true else { return }
-      knownThrough = next
+      guard isKnown == true else { break }
+      through = next
     }
+    return through
   }
 }
