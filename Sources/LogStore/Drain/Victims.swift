@@ -9,7 +9,7 @@ extension Drainer {
     let table = log.retirements
     let held = log.vector().filter { end in
       end.name != log.openSegment && !kept.contains(end.name)
-        && log.isComplete(end.name) == true
+        && (log.isComplete(end.name) == true || table.isRetired(end.name) != nil)
     }
     let names = Set(held.map(\.name))
     waiting = waiting.filter { names.contains($0.key) }

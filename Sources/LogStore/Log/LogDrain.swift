@@ -47,7 +47,8 @@ extension Log {
       try state.check()
       guard let copy = state[drained.segment] else { throw .unknownSegment(drained.segment) }
       if drained.segment == state.current || drained.segment == writing { return .stillWritten }
-      guard drained.complete, copy.isComplete else { return .damageNotHealed }
+      let isRetired = state.retirements.isRetired(drained.segment) != nil
+      guard drained.complete, copy.isComplete || isRetired else { return .damageNotHealed }
       guard drained.uncovered.isEmpty, !drained.hasMore else {
         return .uncoveredRecords(drained.uncovered.count)
       }
@@ -56,9 +57,9 @@ extension Log {
       let through = hasBug(.undurableCoversCount) ? state.sequence : state.durable
       guard through >= drained.asOf else { return .notDurable }
       let isEmptyOwn = drained.segment.node == node && copy.end.records == .zero
-      let isRetired = state.retirements.isDurablyRetired(
+      let isLicensed = state.retirements.isDurablyRetired(
         drained.segment, through: through)
-      return isRetired || isEmptyOwn ? nil : .notRetired
+      return isLicensed || isEmptyOwn ? nil : .notRetired
     }
   }
 }

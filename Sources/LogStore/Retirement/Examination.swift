@@ -3,7 +3,8 @@
 
 public struct Examination: Sendable {
   public var segment: SegmentName
-  /// Every frame was read, verified and decoded, and no unhealed damage cut this copy short.
+  /// Every frame was read, verified and decoded, and no unhealed damage cut this copy short, unless
+  /// the segment is retired: then what is missing here was covered by who retired it.
   public var complete: Bool
   /// Live records without a cover, in order: what has to be appended again before this may go.
   public var uncovered: [Record] = []

@@ -38,7 +38,9 @@ struct ExaminationRun: Sendable {
     search = CoverSearch(victims: names, of: log.node)
     for name in names {
       guard let end = log.end(of: name) else { continue }
-      examinations.append(Examination(of: end, complete: log.isComplete(name) == true))
+      // Of a retired one nobody may have the rest any more; what lived there its retirer covered.
+      let isWhole = log.isComplete(name) == true || log.retirements.isRetired(name) != nil
+      examinations.append(Examination(of: end, complete: isWhole))
     }
   }
 

@@ -169,6 +169,9 @@ extension NodeEngine {
       }
     }
     for name in step.deleted {
+      if unhealed.remove(name) != nil {
+        warn("\(name) is gone as a whole: what lived in it stands elsewhere")
+      }
       if log.kind == .archives {
         // The index let go of it already.
         archiveNews.forget(name)
