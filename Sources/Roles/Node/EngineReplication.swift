@@ -14,9 +14,8 @@ extension NodeEngine {
       reply(.peerResponse(response.encoded()), to: token.value)
     case .read(let id, let name, let offset, let maxBytes): read(id, name, offset, maxBytes)
     case .ingest(let id, let name, let offset, let bytes): ingest(id, name, offset, bytes)
-    case .suspect(let address, _):
-      outputs.append(.note("coordinator \(address) is suspected: it does not answer"))
-    case .unsuspect(let address, _): outputs.append(.note("coordinator \(address) answers again"))
+    // The core's own note says why; the ring's view tells the coordinator.
+    case .suspect, .unsuspect: break
     case .successorDurable(let name, let records, _): peerHolds(name, records)
     case .peerDurable(_, let name, let records, _): peerHolds(name, records)
     case .caughtUp:

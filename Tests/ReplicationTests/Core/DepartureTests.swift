@@ -40,7 +40,7 @@ import Testing
     farewell(of: successor, to: bench)
     #expect(bench.take(.suspect(address: "c:1", Bench.node(3))))
     #expect(bench.core.status.successor?.address == "d:1")
-    #expect(bench.notes.contains("c:1 is suspected: it was stopped"))
+    #expect(bench.notes.contains("coordinator c:1 is suspected: it was stopped"))
   }
 
   @Test func whatItAnswersWhileItStopsTakesNothingBack() {

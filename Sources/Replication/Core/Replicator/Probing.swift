@@ -118,12 +118,12 @@ extension Replicator {
     guard current != suspicions else { return }
     for old in suspicions where !current.contains(old) {
       emit(.unsuspect(address: old.address, old.node))
-      note("\(old.address) is no longer suspected")
+      note("coordinator \(old.address) is no longer suspected")
     }
     for new in current where !suspicions.contains(new) {
       emit(.suspect(address: new.address, new.node))
       let reason = lastFailures[new.address] ?? "it does not answer"
-      note("\(new.address) is suspected: \(reason)")
+      note("coordinator \(new.address) is suspected: \(reason)")
     }
     for suspicion in current {
       if let node = suspicion.node { catchUp.drop(node) }
